@@ -1,0 +1,251 @@
+//! The Kafka layer's options: as set, and as checked.
+
+use std::time::Duration;
+
+use super::Compression;
+use super::DEFAULT_BUFFER_MEMORY;
+use super::DEFAULT_SHUTDOWN_TIMEOUT;
+use super::OverflowPolicy;
+use super::address;
+use super::check_buffer_memory;
+use super::positive_time;
+use super::property;
+use super::topic;
+use crate::error::BuildError;
+
+/// The most bytes of one batch before compression: a broker's default `message.max.bytes` is
+/// 1 048 588.
+pub(crate) const MAX_BATCH_BYTES: usize = 1_000_000;
+const DEFAULT_BATCH_SIZE: usize = 256 * 1024;
+const DEFAULT_LINGER: Duration = Duration::from_millis(100);
+const DEFAULT_DELIVERY_TIMEOUT: Duration = Duration::from_secs(120);
+/// Above the 30 s after which a broker answers for itself.
+const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(35);
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_CLIENT_ID: &str = "tracing-kafka";
+const MAX_CLIENT_ID: usize = 255;
+
+/// What was set, unchecked; a setter and a property of the same name write the same field.
+#[derive(Debug)]
+pub(crate) struct KafkaOptions {
+    pub(crate) servers: Vec<String>,
+    pub(crate) topic: String,
+    pub(crate) client_id: String,
+    pub(crate) linger: Duration,
+    pub(crate) batch_size: usize,
+    pub(crate) buffer_memory: usize,
+    pub(crate) overflow: OverflowPolicy,
+    pub(crate) delivery_timeout: Duration,
+    /// None: the default, or less where the delivery timeout leaves less.
+    pub(crate) request_timeout: Option<Duration>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) compression: Compression,
+    pub(crate) shutdown_timeout: Duration,
+    /// The first property that could not be set.
+    refused: Option<BuildError>,
+}
+
+/// Options that hold together.
+#[derive(Debug, Clone)]
+pub(crate) struct KafkaSettings {
+    pub(crate) servers: Vec<String>,
+    pub(crate) topic: String,
+    pub(crate) client_id: String,
+    pub(crate) linger: Duration,
+    pub(crate) batch_size: usize,
+    pub(crate) buffer_memory: usize,
+    pub(crate) overflow: OverflowPolicy,
+    pub(crate) delivery_timeout: Duration,
+    pub(crate) request_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) compression: Compression,
+    pub(crate) shutdown_timeout: Duration,
+}
+
+impl KafkaOptions {
+    pub(crate) fn new(servers: Vec<String>, topic: String) -> Self {
+        Self {
+            servers,
+            topic,
+            client_id: DEFAULT_CLIENT_ID.to_owned(),
+            linger: DEFAULT_LINGER,
+            batch_size: DEFAULT_BATCH_SIZE,
+            buffer_memory: DEFAULT_BUFFER_MEMORY,
+            overflow: OverflowPolicy::default(),
+            delivery_timeout: DEFAULT_DELIVERY_TIMEOUT,
+            request_timeout: None,
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            compression: Compression::default(),
+            shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
+            refused: None,
+        }
+    }
+
+    /// Sets a property by its Kafka name; a refusal is told by [`check`](Self::check).
+    pub(crate) fn set_property(&mut self, name: &str, value: &str) {
+        if let Err(refusal) = property::apply(self, name, value) {
+            self.refused.get_or_insert(refusal);
+        }
+    }
+
+    /// Checks every value and how they fit together.
+    pub(crate) fn check(self) -> Result<KafkaSettings, BuildError> {
+        let servers = address::parse(&self.servers)?;
+        topic::check(&self.topic)?;
+        self.check_client_id()?;
+        self.check_sizes()?;
+        self.overflow.check()?;
+        let request_timeout = self.check_times()?;
+        if let Some(refusal) = self.refused {
+            return Err(refusal);
+        }
+        Ok(KafkaSettings {
+            servers,
+            topic: self.topic,
+            client_id: self.client_id,
+            linger: self.linger,
+            batch_size: self.batch_size,
+            buffer_memory: self.buffer_memory,
+            overflow: self.overflow,
+            delivery_timeout: self.delivery_timeout,
+            request_timeout,
+            connect_timeout: self.connect_timeout,
+            compression: self.compression,
+            shutdown_timeout: self.shutdown_timeout,
+        })
+    }
+
+    fn check_client_id(&self) -> Result<(), BuildError> {
+        let id = &self.client_id;
+        if id.is_empty() || id.len() > MAX_CLIENT_ID || id.chars().any(char::is_control) {
+            return Err(BuildError::setting(
+                "client.id",
+                id.escape_debug().to_string(),
+                format!("1 to {MAX_CLIENT_ID} bytes without control characters"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_sizes(&self) -> Result<(), BuildError> {
+        if !(1..=MAX_BATCH_BYTES).contains(&self.batch_size) {
+            return Err(BuildError::setting(
+                "batch.size",
+                self.batch_size.to_string(),
+                format!("1 to {MAX_BATCH_BYTES} bytes"),
+            ));
+        }
+        check_buffer_memory(self.buffer_memory)?;
+        if self.buffer_memory < self.batch_size {
+            return Err(BuildError::conflict(
+                format!(
+                    "`buffer.memory` is `{}` and `batch.size` is `{}`",
+                    self.buffer_memory, self.batch_size
+                ),
+                "a buffer that holds at least one batch",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The request timeout, once all times fit together.
+    fn check_times(&self) -> Result<Duration, BuildError> {
+        if !self.linger.is_zero() {
+            positive_time("linger.ms", self.linger)?;
+        }
+        positive_time("delivery.timeout.ms", self.delivery_timeout)?;
+        positive_time("socket.connection.setup.timeout.ms", self.connect_timeout)?;
+        if self.linger >= self.delivery_timeout {
+            return Err(BuildError::conflict(
+                format!(
+                    "`linger.ms` is `{:?}` and `delivery.timeout.ms` is `{:?}`",
+                    self.linger, self.delivery_timeout
+                ),
+                "a linger shorter than the delivery timeout",
+            ));
+        }
+        let most = self.delivery_timeout - self.linger;
+        let Some(request_timeout) = self.request_timeout else {
+            return Ok(DEFAULT_REQUEST_TIMEOUT.min(most));
+        };
+        positive_time("request.timeout.ms", request_timeout)?;
+        if request_timeout > most {
+            return Err(BuildError::conflict(
+                format!(
+                    "`delivery.timeout.ms` is `{:?}`, `linger.ms` is `{:?}` and `request.timeout.ms` \
+                     is `{request_timeout:?}`",
+                    self.delivery_timeout, self.linger
+                ),
+                "a delivery timeout of at least linger and request timeout together",
+            ));
+        }
+        Ok(request_timeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options() -> KafkaOptions {
+        KafkaOptions::new(vec!["localhost:9092".to_owned()], "logs".to_owned())
+    }
+
+    fn refused(change: impl FnOnce(&mut KafkaOptions)) -> String {
+        let mut options = options();
+        change(&mut options);
+        options.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_hold_together() {
+        let settings = options().check().unwrap();
+        assert_eq!(settings.request_timeout, Duration::from_secs(35));
+        assert_eq!(settings.linger, Duration::from_millis(100));
+    }
+
+    #[test]
+    fn a_short_delivery_timeout_shortens_a_request_timeout_that_was_not_set() {
+        let mut options = options();
+        options.delivery_timeout = Duration::from_secs(1);
+        let settings = options.check().unwrap();
+        assert_eq!(settings.request_timeout, Duration::from_millis(900));
+    }
+
+    #[test]
+    fn zero_and_contradictory_values_are_named() {
+        for (text, change) in [
+            ("`batch.size` is `0`", (|o| o.batch_size = 0) as fn(&mut KafkaOptions)),
+            ("`batch.size` is `1000001`", |o| o.batch_size = 1_000_001),
+            ("`buffer.memory` is `0`", |o| o.buffer_memory = 0),
+            ("`buffer.memory` is `65536` and `batch.size` is `262144`", |o| {
+                o.buffer_memory = 65_536;
+            }),
+            ("`delivery.timeout.ms` is `0ns`", |o| {
+                o.delivery_timeout = Duration::ZERO;
+            }),
+            ("`request.timeout.ms` is `0ns`", |o| {
+                o.request_timeout = Some(Duration::ZERO);
+            }),
+            ("`request.timeout.ms` is `121s`", |o| {
+                o.request_timeout = Some(Duration::from_secs(121));
+            }),
+            ("`socket.connection.setup.timeout.ms` is `0ns`", |o| {
+                o.connect_timeout = Duration::ZERO;
+            }),
+            ("`linger.ms` is `120s`", |o| o.linger = Duration::from_secs(120)),
+            ("`linger.ms` is", |o| o.linger = Duration::MAX),
+            ("`max.block.ms` is `0ns`", |o| {
+                o.overflow = OverflowPolicy::Block {
+                    max_wait: Duration::ZERO,
+                };
+            }),
+            ("`client.id` is ``", |o| o.client_id = String::new()),
+            ("`client.id` is `a\\nb`", |o| o.client_id = "a\nb".to_owned()),
+        ] {
+            let error = refused(change);
+            assert!(error.contains(text), "{error} lacks {text}");
+            assert!(error.contains(", expected "), "{error}");
+        }
+    }
+}

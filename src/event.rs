@@ -1,0 +1,271 @@
+//! The event as a layout sees it: a borrowed view, made from a live `tracing` event or by a builder.
+
+use std::time::Duration;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use tracing::Level;
+
+use crate::sys::Timestamp;
+
+/// Implements `Visit` for a type by handing each field, as a `Value`, to one of its methods.
+macro_rules! visit_values {
+    ($type:ty, $method:ident) => {
+        impl tracing::field::Visit for $type {
+            fn record_f64(&mut self, field: &tracing::field::Field, value: f64) {
+                self.$method(field, $crate::event::Value::F64(value));
+            }
+            fn record_i64(&mut self, field: &tracing::field::Field, value: i64) {
+                self.$method(field, $crate::event::Value::I64(value));
+            }
+            fn record_u64(&mut self, field: &tracing::field::Field, value: u64) {
+                self.$method(field, $crate::event::Value::U64(value));
+            }
+            fn record_i128(&mut self, field: &tracing::field::Field, value: i128) {
+                self.$method(field, $crate::event::Value::I128(value));
+            }
+            fn record_u128(&mut self, field: &tracing::field::Field, value: u128) {
+                self.$method(field, $crate::event::Value::U128(value));
+            }
+            fn record_bool(&mut self, field: &tracing::field::Field, value: bool) {
+                self.$method(field, $crate::event::Value::Bool(value));
+            }
+            fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
+                self.$method(field, $crate::event::Value::Str(value));
+            }
+            fn record_bytes(&mut self, field: &tracing::field::Field, value: &[u8]) {
+                self.$method(field, $crate::event::Value::Bytes(value));
+            }
+            fn record_error(
+                &mut self,
+                field: &tracing::field::Field,
+                value: &(dyn std::error::Error + 'static),
+            ) {
+                self.$method(field, $crate::event::Value::Error(value));
+            }
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.$method(field, $crate::event::Value::Debug(value));
+            }
+        }
+    };
+}
+use visit_values;
+
+mod builder;
+mod live;
+mod spans;
+mod value;
+
+pub use builder::LogEventBuilder;
+pub(crate) use live::LiveThread;
+pub(crate) use spans::SpanContext;
+pub(crate) use spans::SpanFields;
+pub(crate) use value::FIELD_LIMIT;
+pub(crate) use value::MESSAGE_LIMIT;
+pub use value::Value;
+pub(crate) use value::drop_payload;
+pub(crate) use value::take_failures;
+pub(crate) use value::write_cut;
+
+use builder::Given;
+
+/// The most fields of one event that a layout is shown.
+const MAX_FIELDS: usize = 128;
+/// The field that holds an event's text.
+const MESSAGE: &str = "message";
+/// The field that holds an event's marker.
+const MARKER: &str = "marker";
+
+/// One log event, as a [`Layout`](crate::Layout) renders it.
+///
+/// In a layer it is a view of the `tracing` event being logged: it lives for one call, and its
+/// values are formatted only when a layout asks for them. For tests of layouts,
+/// [`builder`](Self::builder) makes one without a subscriber.
+///
+/// # Examples
+///
+/// ```
+/// use tracing_kafka::{Layout, LogEvent, PatternLayout};
+///
+/// let event = LogEvent::builder()
+///     .level(tracing::Level::WARN)
+///     .target("shop::orders")
+///     .message("stock is low")
+///     .build();
+/// let mut out = Vec::new();
+/// PatternLayout::new("%-5p %c{1}: %m")?.render(&event, &mut out);
+/// assert_eq!(out, b"WARN  orders: stock is low");
+/// # Ok::<(), tracing_kafka::PatternError>(())
+/// ```
+#[derive(Debug)]
+pub struct LogEvent<'a> {
+    timestamp: Timestamp,
+    level: Level,
+    target: &'a str,
+    module_path: Option<&'a str>,
+    file: Option<&'a str>,
+    line: Option<u32>,
+    method: Option<&'a str>,
+    thread_name: &'a str,
+    thread_id: u64,
+    spans: &'a SpanContext,
+    source: Source<'a>,
+}
+
+/// Where message and fields come from.
+#[derive(Debug)]
+enum Source<'a> {
+    Live(&'a tracing::Event<'a>),
+    Given(Box<Given<'a>>),
+}
+
+impl<'a> LogEvent<'a> {
+    /// Begins an event with given parts, so that a layout can be tested without a subscriber.
+    pub fn builder() -> LogEventBuilder<'a> {
+        LogEventBuilder::new()
+    }
+
+    /// When the event happened, by the wall clock.
+    pub fn instant(&self) -> SystemTime {
+        let nanos = Duration::from_nanos(self.timestamp.nanos.into());
+        let whole = Duration::from_secs(self.timestamp.seconds.unsigned_abs());
+        let base = if self.timestamp.seconds < 0 {
+            UNIX_EPOCH.checked_sub(whole)
+        } else {
+            UNIX_EPOCH.checked_add(whole)
+        };
+        base.and_then(|base| base.checked_add(nanos))
+            .unwrap_or(UNIX_EPOCH)
+    }
+
+    /// The same in the form that dates are rendered from.
+    #[inline]
+    pub(crate) fn timestamp(&self) -> Timestamp {
+        self.timestamp
+    }
+
+    /// The event's level.
+    #[inline]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The event's target; Log4j's logger name.
+    #[inline]
+    pub fn target(&self) -> &str {
+        self.target
+    }
+
+    /// The module that the event is in, where known.
+    #[inline]
+    pub fn module_path(&self) -> Option<&str> {
+        self.module_path
+    }
+
+    /// The source file as the compiler names it, where known.
+    #[inline]
+    pub fn file(&self) -> Option<&str> {
+        self.file
+    }
+
+    /// The line in the source file, where known.
+    #[inline]
+    pub fn line(&self) -> Option<u32> {
+        self.line
+    }
+
+    /// The name of the innermost span, which stands for the method; none outside of spans.
+    #[inline]
+    pub fn method(&self) -> Option<&str> {
+        match self.source {
+            Source::Live(_) => self.spans.names().next_back(),
+            Source::Given(_) => self.method,
+        }
+    }
+
+    /// The thread's name; `thread-<id>` for a thread without one.
+    #[inline]
+    pub fn thread_name(&self) -> &str {
+        self.thread_name
+    }
+
+    /// The number of the thread within this process.
+    #[inline]
+    pub fn thread_id(&self) -> u64 {
+        self.thread_id
+    }
+
+    /// The names of the spans around the event, root first.
+    pub fn span_names(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
+        self.spans().names()
+    }
+
+    /// The fields of the spans around the event, merged and sorted by name; the innermost span's
+    /// value wins.
+    pub fn span_fields(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.spans().fields()
+    }
+
+    /// The value of one field of the spans around the event; the innermost span's wins.
+    pub fn span_field(&self, name: &str) -> Option<&str> {
+        self.spans().field(name)
+    }
+
+    /// The spans, with the texts that are made once per enter.
+    #[inline]
+    pub(crate) fn spans(&self) -> &SpanContext {
+        match &self.source {
+            Source::Live(_) => self.spans,
+            Source::Given(given) => &given.spans,
+        }
+    }
+
+    /// Appends the message, unescaped; nothing where the event has none.
+    #[inline]
+    pub fn write_message(&self, out: &mut Vec<u8>) {
+        match &self.source {
+            Source::Live(event) => live::write_message(event, out),
+            Source::Given(given) => {
+                if let Some(message) = given.message {
+                    Value::Str(message).write_to(out, MESSAGE_LIMIT);
+                }
+            }
+        }
+    }
+
+    /// Appends the value of the field `name`, unescaped. Returns whether the event has it.
+    pub fn write_field(&self, name: &str, out: &mut Vec<u8>) -> bool {
+        let mut found = false;
+        self.fields(&mut |known, value| {
+            if known == name && !found {
+                value.write_to(out, FIELD_LIMIT);
+                found = true;
+            }
+        });
+        found
+    }
+
+    /// Hands each field save the message to `each`, in the order in which the event names them, at
+    /// most 128.
+    pub fn fields(&self, each: &mut dyn FnMut(&str, Value<'_>)) {
+        match &self.source {
+            Source::Live(event) => live::for_each_field(event, each),
+            Source::Given(given) => {
+                for (name, value) in given.fields.iter().take(MAX_FIELDS) {
+                    each(name, *value);
+                }
+            }
+        }
+    }
+
+    /// Appends the event's marker: the value of its `marker` field. Returns whether it has one.
+    pub fn write_marker(&self, out: &mut Vec<u8>) -> bool {
+        if let Source::Given(given) = &self.source
+            && let Some(marker) = given.marker
+        {
+            Value::Str(marker).write_to(out, FIELD_LIMIT);
+            return true;
+        }
+        self.write_field(MARKER, out)
+    }
+}

@@ -1,0 +1,333 @@
+//! One value of an event's or a span's field, and how it is written without harm: bounded in size, panics contained.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::fmt;
+use std::fmt::Write as _;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+
+/// The most bytes that one field's value takes in a record; more is cut.
+pub(crate) const FIELD_LIMIT: usize = 32 * 1024;
+/// The most bytes that a message takes in a record; more is cut.
+pub(crate) const MESSAGE_LIMIT: usize = 64 * 1024;
+/// How often the limit a formatter may write before it is stopped with an error: a careless
+/// `Debug` may panic on one, a never-ending one must end.
+const PATIENCE: usize = 16;
+
+/// The value of a field, as `tracing` handed it over.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// A string.
+    Str(&'a str),
+    /// A signed integer.
+    I64(i64),
+    /// An unsigned integer.
+    U64(u64),
+    /// A signed integer of 128 bits.
+    I128(i128),
+    /// An unsigned integer of 128 bits.
+    U128(u128),
+    /// A floating-point number.
+    F64(f64),
+    /// A boolean.
+    Bool(bool),
+    /// Bytes, which need not be UTF-8.
+    Bytes(&'a [u8]),
+    /// An error; its `source()` chain can be walked.
+    Error(&'a (dyn Error + 'static)),
+    /// Anything else, by its `Debug` form.
+    Debug(&'a dyn fmt::Debug),
+}
+
+impl Value<'_> {
+    /// Appends the value as text, at most `limit` bytes of it.
+    ///
+    /// What is cut is replaced by a marker with the number of bytes. A panic in the value's `Debug`
+    /// or `Display` ends in `<panicked>`, an error returned by it in `<error>`; what was written
+    /// until then stays. The text is not escaped: that is the layout's work.
+    pub fn write_to(&self, out: &mut Vec<u8>, limit: usize) {
+        match *self {
+            Self::Str(text) => write_text(out, text, limit),
+            Self::I64(number) => {
+                out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+            }
+            Self::U64(number) => {
+                out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+            }
+            Self::I128(number) => {
+                out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+            }
+            Self::U128(number) => {
+                out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+            }
+            Self::F64(number) => write_float(out, number),
+            Self::Bool(true) => out.extend_from_slice(b"true"),
+            Self::Bool(false) => out.extend_from_slice(b"false"),
+            Self::Bytes(bytes) => write_bytes(out, bytes, limit),
+            Self::Error(error) => write_contained(out, limit, |w| write!(w, "{error}")),
+            Self::Debug(value) => write_contained(out, limit, |w| write!(w, "{value:?}")),
+        }
+    }
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        self.write_to(&mut text, FIELD_LIMIT);
+        f.write_str(&String::from_utf8_lossy(&text))
+    }
+}
+
+macro_rules! value_from {
+    ($($type:ty => $variant:ident),* $(,)?) => {$(
+        impl From<$type> for Value<'_> {
+            fn from(value: $type) -> Self {
+                Self::$variant(value.into())
+            }
+        }
+    )*};
+}
+
+value_from! {
+    i32 => I64, i64 => I64, u32 => U64, u64 => U64, i128 => I128, u128 => U128, f64 => F64, bool => Bool,
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Str(value)
+    }
+}
+
+/// Appends `text`, cut at a character boundary at or below `limit` bytes.
+#[inline]
+pub(crate) fn write_text(out: &mut Vec<u8>, text: &str, limit: usize) {
+    if text.len() <= limit {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        let kept = floor_boundary(text, limit);
+        out.extend_from_slice(text.as_bytes().get(..kept).unwrap_or_default());
+        write_cut(out, text.len() - kept);
+    }
+}
+
+/// The last character boundary of `text` at or below `index`.
+pub(crate) fn floor_boundary(text: &str, index: usize) -> usize {
+    let mut at = index.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// Appends the shortest decimal text that reads back as `number`; `NaN`, `inf` and `-inf` by name.
+fn write_float(out: &mut Vec<u8>, number: f64) {
+    if number.is_finite() {
+        out.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
+    } else if number.is_nan() {
+        out.extend_from_slice(b"NaN");
+    } else {
+        out.extend_from_slice(if number > 0.0 { b"inf" } else { b"-inf" });
+    }
+}
+
+/// Appends `bytes` as text where they are UTF-8, and `\xNN` for each byte that is not.
+fn write_bytes(out: &mut Vec<u8>, bytes: &[u8], limit: usize) {
+    let start = out.len();
+    for chunk in bytes.utf8_chunks() {
+        write_text(out, chunk.valid(), limit.saturating_sub(out.len() - start));
+        for byte in chunk.invalid() {
+            // Writing to a `Vec` cannot fail.
+            let mut writer = Limited::new(out, 4);
+            let _ignored = write!(writer, "\\x{byte:02x}");
+        }
+        if out.len() - start >= limit {
+            break;
+        }
+    }
+}
+
+/// The note that `count` bytes are missing here.
+#[cold]
+pub(crate) fn write_cut(out: &mut Vec<u8>, count: usize) {
+    out.extend_from_slice("…[".as_bytes());
+    out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+    out.extend_from_slice(b" bytes cut]");
+}
+
+/// Runs `format` on a bounded writer and contains whatever a user's `Debug` or `Display` does.
+#[inline]
+pub(crate) fn write_contained(
+    out: &mut Vec<u8>,
+    limit: usize,
+    format: impl FnOnce(&mut Limited<'_>) -> fmt::Result,
+) {
+    let mut writer = Limited::new(out, limit);
+    // The buffer holds whole `&str`s at every moment, so what a panic leaves is still text.
+    let outcome = catch_unwind(AssertUnwindSafe(|| format(&mut writer)));
+    let cut = writer.cut;
+    if cut > 0 {
+        write_cut(out, cut);
+    }
+    match outcome {
+        Ok(Ok(())) => {}
+        // The error of a formatter that was stopped is ours, not its own.
+        Ok(Err(_)) if cut > 0 => {}
+        Ok(Err(_)) => failed(out, b"<error>"),
+        Err(payload) => {
+            failed(out, b"<panicked>");
+            drop_payload(payload);
+        }
+    }
+}
+
+/// Drops what a panic carried; its own `Drop` may panic again.
+#[cold]
+pub(crate) fn drop_payload(payload: Box<dyn std::any::Any + Send>) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(move || drop(payload))) {
+        std::mem::forget(second);
+    }
+}
+
+#[cold]
+fn failed(out: &mut Vec<u8>, marker: &[u8]) {
+    out.extend_from_slice(marker);
+    FAILURES.with(|cell| cell.set(cell.get() + 1));
+}
+
+thread_local! {
+    static FAILURES: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many values of this thread failed to format since the last call.
+#[inline]
+pub(crate) fn take_failures() -> u64 {
+    FAILURES.with(|cell| {
+        let count = cell.get();
+        if count > 0 {
+            cell.set(0);
+        }
+        count
+    })
+}
+
+/// A writer that keeps `limit` bytes and counts the rest.
+#[derive(Debug)]
+pub(crate) struct Limited<'a> {
+    out: &'a mut Vec<u8>,
+    /// The length of `out` at which the limit is reached.
+    end: usize,
+    cut: usize,
+    /// The number of cut bytes at which the formatter is stopped.
+    patience: usize,
+}
+
+impl<'a> Limited<'a> {
+    #[inline]
+    pub(crate) fn new(out: &'a mut Vec<u8>, limit: usize) -> Self {
+        let end = out.len().saturating_add(limit);
+        Self {
+            out,
+            end,
+            cut: 0,
+            patience: limit.saturating_mul(PATIENCE),
+        }
+    }
+
+    #[cold]
+    fn write_past_limit(&mut self, text: &str) -> fmt::Result {
+        // Once something was cut, nothing more is kept, even if it would fit.
+        let room = if self.cut > 0 {
+            0
+        } else {
+            self.end.saturating_sub(self.out.len())
+        };
+        let kept = floor_boundary(text, room);
+        self.out
+            .extend_from_slice(text.as_bytes().get(..kept).unwrap_or_default());
+        self.cut += text.len() - kept;
+        if self.cut > self.patience {
+            return Err(fmt::Error);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Write for Limited<'_> {
+    #[inline]
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.cut == 0 && self.out.len() + text.len() <= self.end {
+            self.out.extend_from_slice(text.as_bytes());
+            return Ok(());
+        }
+        self.write_past_limit(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: Value<'_>, limit: usize) -> String {
+        let mut out = Vec::new();
+        value.write_to(&mut out, limit);
+        String::from_utf8(out).unwrap()
+    }
+
+    struct Endless;
+    impl fmt::Debug for Endless {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            loop {
+                f.write_str("more ")?;
+            }
+        }
+    }
+
+    struct Careless(bool);
+    impl fmt::Debug for Careless {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("half")?;
+            assert!(!self.0, "on purpose");
+            Err(fmt::Error)
+        }
+    }
+
+    #[test]
+    fn a_text_over_the_limit_is_cut_at_a_character_and_says_so() {
+        assert_eq!(text(Value::Str("äöü"), 6), "äöü");
+        assert_eq!(text(Value::Str("äöü"), 5), "äö…[2 bytes cut]");
+        assert_eq!(text(Value::Str("äöü"), 1), "…[6 bytes cut]");
+    }
+
+    #[test]
+    fn a_debug_that_never_ends_is_stopped() {
+        let written = text(Value::Debug(&Endless), 100);
+        assert!(written.starts_with("more more "), "{written}");
+        assert!(written.ends_with(" bytes cut]"), "{written}");
+        assert!(written.len() < 140, "{written}");
+    }
+
+    #[test]
+    fn a_panic_and_an_error_are_shown_and_counted() {
+        take_failures();
+        assert_eq!(text(Value::Debug(&Careless(true)), 100), "half<panicked>");
+        assert_eq!(text(Value::Debug(&Careless(false)), 100), "half<error>");
+        assert_eq!(take_failures(), 2);
+        assert_eq!(take_failures(), 0);
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_stay_readable() {
+        assert_eq!(text(Value::Bytes(b"ok \xff\xfe!"), 100), "ok \\xff\\xfe!");
+    }
+
+    #[test]
+    fn numbers_are_written_in_their_shortest_form() {
+        assert_eq!(text(0.1.into(), 10), "0.1");
+        assert_eq!(text(f64::NAN.into(), 10), "NaN");
+        assert_eq!(text(f64::NEG_INFINITY.into(), 10), "-inf");
+        assert_eq!(text(u128::MAX.into(), 50), u128::MAX.to_string());
+        assert_eq!(text((-7).into(), 10), "-7");
+    }
+}

@@ -1,0 +1,249 @@
+//! What the producer knows of the cluster: brokers with their connections, partitions with their batches.
+
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::time::Duration;
+use std::time::Instant;
+
+use super::accumulator::Batch;
+use super::retry::Backoff;
+use super::wire::ClusterView;
+use super::wire::Connection;
+
+/// How the producer stands with one broker.
+#[derive(Debug)]
+pub(super) struct Broker {
+    pub(super) address: String,
+    pub(super) connection: Option<Connection>,
+    pub(super) is_connecting: bool,
+    /// No connecting before this.
+    pub(super) connect_after: Instant,
+    /// No requests before this: the broker asked for a pause.
+    pub(super) paused_until: Instant,
+    pub(super) backoff: Backoff,
+}
+
+impl Broker {
+    fn new(address: String, now: Instant) -> Self {
+        Self {
+            address,
+            connection: None,
+            is_connecting: false,
+            connect_after: now,
+            paused_until: now,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// The connection, if a request may be sent on it now.
+    pub(super) fn usable(&self, now: Instant) -> Option<&Connection> {
+        self.connection
+            .as_ref()
+            .filter(|connection| connection.is_usable() && self.paused_until <= now)
+    }
+}
+
+/// One partition of the topic, with one batch in flight at most.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) leader: Option<i32>,
+    /// In a request.
+    pub(super) in_flight: Option<Batch>,
+    /// Batches that were in a request for this partition and must go there again, in order.
+    pub(super) retries: VecDeque<Batch>,
+    /// Nothing is sent before this.
+    pub(super) wait_until: Instant,
+    pub(super) backoff: Backoff,
+}
+
+impl Lane {
+    fn new(now: Instant) -> Self {
+        Self {
+            leader: None,
+            in_flight: None,
+            retries: VecDeque::new(),
+            wait_until: now,
+            backoff: Backoff::default(),
+        }
+    }
+}
+
+/// Brokers by id, partitions by index, and how fresh that is.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    pub(super) brokers: BTreeMap<i32, Broker>,
+    pub(super) lanes: BTreeMap<i32, Lane>,
+    /// When the cluster was last described.
+    pub(super) described: Option<Instant>,
+    /// Somebody has to ask again, whatever the age.
+    pub(super) is_stale: bool,
+    pub(super) is_asking: bool,
+    /// No asking before this.
+    pub(super) ask_after: Instant,
+    pub(super) backoff: Backoff,
+    bootstrap: Vec<String>,
+    max_age: Duration,
+    /// Which address is tried first, so that a dead one is not always.
+    turn: usize,
+    /// The partition that goes first, for the same reason.
+    next_lane: i32,
+}
+
+impl Cluster {
+    pub(super) fn new(bootstrap: Vec<String>, max_age: Duration, now: Instant) -> Self {
+        Self {
+            brokers: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            described: None,
+            is_stale: true,
+            is_asking: false,
+            ask_after: now,
+            backoff: Backoff::default(),
+            bootstrap,
+            max_age,
+            turn: 0,
+            next_lane: 0,
+        }
+    }
+
+    /// Whether the cluster should be asked what it looks like now.
+    pub(super) fn wants_asking(&self, now: Instant) -> bool {
+        let is_old = self
+            .described
+            .is_none_or(|described| now.duration_since(described) >= self.max_age);
+        (self.is_stale || is_old) && !self.is_asking && self.ask_after <= now
+    }
+
+    /// A connection that may be asked, if one is open.
+    pub(super) fn any_connection(&self) -> Option<Connection> {
+        self.brokers
+            .values()
+            .filter_map(|broker| broker.connection.as_ref())
+            .find(|connection| connection.is_usable())
+            .cloned()
+    }
+
+    /// Where the cluster may be reached: the brokers known, then the bootstrap servers, beginning
+    /// with another one each time.
+    pub(super) fn addresses(&mut self) -> Vec<String> {
+        let mut addresses: Vec<String> = Vec::new();
+        let known = self.brokers.values().map(|broker| &broker.address);
+        for address in known.chain(&self.bootstrap) {
+            if !addresses.contains(address) {
+                addresses.push(address.clone());
+            }
+        }
+        let first = self.turn % addresses.len().max(1);
+        self.turn = self.turn.wrapping_add(1);
+        addresses.rotate_left(first);
+        addresses
+    }
+
+    /// Takes over a description. Returns batches whose partition is gone.
+    pub(super) fn describe(&mut self, view: &ClusterView, now: Instant) -> Vec<Batch> {
+        self.described = Some(now);
+        self.is_stale = view.partitions.iter().any(|partition| partition.leader.is_none());
+        self.brokers
+            .retain(|id, _| view.brokers.iter().any(|broker| broker.id == *id));
+        for broker in &view.brokers {
+            self.meet(broker.id, &broker.address, now);
+        }
+        let mut homeless = Vec::new();
+        self.lanes.retain(|index, lane| {
+            let exists = view.partitions.iter().any(|p| p.index == *index);
+            if !exists {
+                lane.leader = None;
+                homeless.extend(lane.retries.drain(..));
+            }
+            exists || lane.in_flight.is_some()
+        });
+        for partition in &view.partitions {
+            let lane = self
+                .lanes
+                .entry(partition.index)
+                .or_insert_with(|| Lane::new(now));
+            lane.leader = partition.leader;
+        }
+        homeless
+    }
+
+    /// A broker of this id is at this address now; a connection to another address is dropped.
+    pub(super) fn meet(&mut self, id: i32, address: &str, now: Instant) {
+        let broker = self
+            .brokers
+            .entry(id)
+            .or_insert_with(|| Broker::new(address.to_owned(), now));
+        if broker.address != address {
+            *broker = Broker::new(address.to_owned(), now);
+        }
+    }
+
+    /// Partitions to which something can be sent now, beginning with another one each time.
+    pub(super) fn idle_lanes(&self, now: Instant) -> Vec<i32> {
+        let is_idle = |lane: &Lane| {
+            lane.in_flight.is_none()
+                && lane.wait_until <= now
+                && lane
+                    .leader
+                    .and_then(|leader| self.brokers.get(&leader))
+                    .is_some_and(|broker| broker.usable(now).is_some())
+        };
+        let from = self.next_lane;
+        let turned = self.lanes.range(from..).chain(self.lanes.range(..from));
+        turned
+            .filter(|(_, lane)| is_idle(lane))
+            .map(|(index, _)| *index)
+            .collect()
+    }
+
+    /// The partition `index` had its turn.
+    pub(super) fn had_turn(&mut self, index: i32) {
+        self.next_lane = index.saturating_add(1);
+    }
+
+    /// Leaders without a connection that may be dialled now.
+    pub(super) fn unconnected(&self, now: Instant) -> Vec<i32> {
+        let mut ids: Vec<i32> = self.lanes.values().filter_map(|lane| lane.leader).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.retain(|id| {
+            self.brokers.get(id).is_some_and(|broker| {
+                !broker.is_connecting
+                    && broker.connect_after <= now
+                    && !broker
+                        .connection
+                        .as_ref()
+                        .is_some_and(Connection::is_usable)
+            })
+        });
+        ids
+    }
+
+    /// The next moment at which something that is impossible now becomes possible.
+    pub(super) fn next_change(&self, now: Instant) -> Option<Instant> {
+        let asking = (self.is_stale && !self.is_asking).then_some(self.ask_after);
+        let brokers = self.brokers.values().flat_map(|broker| {
+            let dial = (!broker.is_connecting && broker.connection.is_none())
+                .then_some(broker.connect_after);
+            [dial, Some(broker.paused_until)].into_iter().flatten()
+        });
+        let lanes = self.lanes.values().map(|lane| lane.wait_until);
+        asking
+            .into_iter()
+            .chain(brokers)
+            .chain(lanes)
+            .filter(|moment| *moment > now)
+            .min()
+    }
+
+    /// Nothing has to wait for a back-off any longer: little time is left.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        self.ask_after = self.ask_after.min(now);
+        for broker in self.brokers.values_mut() {
+            broker.connect_after = broker.connect_after.min(now);
+        }
+        for lane in self.lanes.values_mut() {
+            lane.wait_until = lane.wait_until.min(now);
+        }
+    }
+}

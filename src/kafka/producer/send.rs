@@ -1,0 +1,224 @@
+//! What the producer starts: asking for the cluster, connecting, sending, and giving up what is too old.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use super::super::accumulator::Batch;
+use super::super::wire::ClusterView;
+use super::super::wire::Connection;
+use super::super::wire::WireError;
+use super::Done;
+use super::Producer;
+use super::Task;
+use crate::stats::DropReason;
+
+/// Sealed batches for one broker, each with its partition.
+type Parts = Vec<(i32, Arc<[u8]>)>;
+
+impl Producer {
+    /// Asks the cluster what it looks like, if that is unknown and somebody waits for it.
+    pub(super) fn ask_cluster(&mut self, now: Instant) {
+        if self.accumulator.is_empty() || !self.cluster.wants_asking(now) {
+            return;
+        }
+        self.cluster.is_asking = true;
+        let question = Question {
+            open: self.cluster.any_connection(),
+            addresses: self.cluster.addresses(),
+            client_id: self.settings.client_id.clone(),
+            topic: self.settings.topic.clone(),
+            connect_timeout: self.settings.connect_timeout,
+            request_timeout: self.settings.request_timeout,
+        };
+        self.spawn(Task::Ask, async move { Done::Asked(question.ask().await) });
+    }
+
+    /// Connects to the leaders that something may be sent to.
+    pub(super) fn connect(&mut self, now: Instant) {
+        if self.accumulator.is_empty() {
+            return;
+        }
+        for id in self.cluster.unconnected(now) {
+            let Some(broker) = self.cluster.brokers.get_mut(&id) else {
+                continue;
+            };
+            broker.is_connecting = true;
+            broker.connection = None;
+            let address = broker.address.clone();
+            let client_id = self.settings.client_id.clone();
+            let limit = self.settings.connect_timeout;
+            self.spawn(Task::Connect { broker: id }, async move {
+                Done::Connected(Connection::open(&address, &client_id, limit).await)
+            });
+        }
+    }
+
+    /// Sends one batch to each partition that is idle, all partitions of a broker in one request.
+    pub(super) fn send(&mut self, now: Instant) {
+        let mut requests: BTreeMap<i32, Parts> = BTreeMap::new();
+        let mut oldest = now;
+        for index in self.cluster.idle_lanes(now) {
+            let Some(mut batch) = self.next_batch(index, now) else {
+                continue;
+            };
+            let Some((lane, leader)) = self
+                .cluster
+                .lanes
+                .get_mut(&index)
+                .and_then(|lane| lane.leader.map(|leader| (lane, leader)))
+            else {
+                self.accumulator.put_back(batch);
+                continue;
+            };
+            if !batch.sent {
+                self.queue.ledger.sent(batch.count());
+                batch.sent = true;
+            }
+            oldest = oldest.min(batch.accepted);
+            let bytes = Arc::clone(&batch.sealed.bytes);
+            requests.entry(leader).or_default().push((index, bytes));
+            lane.in_flight = Some(batch);
+            self.cluster.had_turn(index);
+        }
+        let left = self
+            .settings
+            .delivery_timeout
+            .saturating_sub(now.duration_since(oldest));
+        for (broker, parts) in requests {
+            self.produce(broker, parts, left, now);
+        }
+    }
+
+    /// What goes to the partition `index` next: what it must have again, what is sealed, or the open
+    /// batch if that is due.
+    fn next_batch(&mut self, index: i32, now: Instant) -> Option<Batch> {
+        let lane = self.cluster.lanes.get_mut(&index)?;
+        if let Some(batch) = lane.retries.pop_front() {
+            return Some(batch);
+        }
+        if self.accumulator.ready().is_empty() && self.accumulator.is_due(now) {
+            self.accumulator.seal();
+        }
+        self.accumulator.next_ready()
+    }
+
+    fn produce(&mut self, id: i32, parts: Parts, left: Duration, now: Instant) {
+        // The lanes were idle a moment ago, so there is a connection.
+        let broker = self.cluster.brokers.get(&id);
+        let connection = broker.and_then(|broker| broker.usable(now)).cloned();
+        let address = broker.map_or_else(String::new, |broker| broker.address.clone());
+        let topic = self.settings.topic.clone();
+        // Not beyond the time of the oldest record: then it is given up, whatever the broker does.
+        let limit = self
+            .settings
+            .request_timeout
+            .min(left)
+            .max(Duration::from_millis(1));
+        let task = Task::Produce {
+            broker: id,
+            partitions: parts.iter().map(|(index, _)| *index).collect(),
+        };
+        self.spawn(task, async move {
+            Done::Produced(match connection {
+                Some(connection) => connection.produce(&topic, &parts, limit).await,
+                None => Err(WireError::Closed {
+                    address,
+                    message: "no connection".to_owned(),
+                }),
+            })
+        });
+    }
+
+    /// Gives up what has waited longer than the delivery timeout.
+    pub(super) fn expire(&mut self, now: Instant) {
+        if self.accumulator.span_ends_at().is_some_and(|end| end <= now) {
+            self.accumulator.seal();
+        }
+        let Some(limit) = now.checked_sub(self.settings.delivery_timeout) else {
+            return;
+        };
+        let mut expired = self.accumulator.expired(limit);
+        for lane in self.cluster.lanes.values_mut() {
+            while lane
+                .retries
+                .front()
+                .is_some_and(|batch| batch.accepted <= limit)
+            {
+                expired.extend(lane.retries.pop_front());
+            }
+        }
+        for batch in expired {
+            self.give_up(&batch, DropReason::Deadline);
+        }
+    }
+
+    /// When the next batch that is not in a request gets too old.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        let ready = self.accumulator.ready().iter();
+        let retries = self.cluster.lanes.values().flat_map(|lane| &lane.retries);
+        ready
+            .chain(retries)
+            .map(|batch| batch.accepted + self.settings.delivery_timeout)
+            .min()
+    }
+
+    /// Counts a batch as dropped.
+    pub(super) fn give_up(&mut self, batch: &Batch, reason: DropReason) {
+        let count = batch.count();
+        if batch.sent {
+            let unknown = batch.possibly_persisted;
+            self.queue.ledger.drop_in_flight(count, reason, unknown);
+        } else {
+            self.queue.ledger.drop_pending(count, reason);
+        }
+        self.accumulator.done(batch);
+        self.trouble(
+            reason.as_str(),
+            format!("{count} events were dropped, reason {reason}"),
+        );
+    }
+}
+
+/// What asking the cluster takes, apart from the producer, which goes on meanwhile.
+struct Question {
+    open: Option<Connection>,
+    addresses: Vec<String>,
+    client_id: String,
+    topic: String,
+    connect_timeout: Duration,
+    request_timeout: Duration,
+}
+
+impl Question {
+    /// The first answer that any broker gives.
+    async fn ask(self) -> Result<(ClusterView, Connection), WireError> {
+        let mut last = None;
+        if let Some(connection) = self.open.clone() {
+            match self.ask_on(connection).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => last = Some(error),
+            }
+        }
+        for address in &self.addresses {
+            match Connection::open(address, &self.client_id, self.connect_timeout).await {
+                Ok(connection) => match self.ask_on(connection).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => last = Some(error),
+                },
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| WireError::Closed {
+            address: String::new(),
+            message: "no address".to_owned(),
+        }))
+    }
+
+    async fn ask_on(&self, connection: Connection) -> Result<(ClusterView, Connection), WireError> {
+        let limit = self.request_timeout.min(self.connect_timeout);
+        let view = connection.metadata(&self.topic, limit).await?;
+        Ok((view, connection))
+    }
+}

@@ -1,0 +1,30 @@
+//! What crosses the socket: connections, requests, answers and record batches.
+//!
+//! The only part of the crate that names the Kafka client library below it; everything above sees
+//! the types exported here.
+
+mod api_versions;
+mod batch_reader;
+mod bytes;
+mod cluster;
+mod codes;
+mod compress;
+mod connection;
+mod dial;
+mod error;
+mod produce;
+mod record_batch;
+mod stream;
+mod varint;
+
+pub(crate) use batch_reader::BatchContents;
+pub(crate) use cluster::ClusterView;
+pub(crate) use codes::name as error_name;
+pub(crate) use compress::Compressor;
+pub(crate) use connection::Connection;
+pub(crate) use error::WireError;
+pub(crate) use produce::PartitionAnswer;
+pub(crate) use produce::ProduceAnswer;
+pub(crate) use record_batch::ProducerStamp;
+pub(crate) use record_batch::RecordBatch;
+pub(crate) use record_batch::SealedBatch;

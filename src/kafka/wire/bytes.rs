@@ -1,0 +1,196 @@
+//! A cursor over received bytes: every read is checked, lengths never allocate more than is there.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+use super::varint;
+
+/// Received bytes that are not what the protocol says; holds what was being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Malformed(pub(super) &'static str);
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "malformed {}", self.0)
+    }
+}
+
+impl Error for Malformed {}
+
+/// Reads big-endian values off the front of a slice.
+#[derive(Debug, Clone)]
+pub(super) struct Bytes<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Bytes<'a> {
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// How many bytes are left.
+    pub(super) const fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// The next `count` bytes.
+    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(count)
+            .ok_or(Malformed("answer: it ends too early"))?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+        let (taken, rest) = self
+            .rest
+            .split_first_chunk::<N>()
+            .ok_or(Malformed("answer: it ends too early"))?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    pub(super) fn i8(&mut self) -> Result<i8, Malformed> {
+        self.array().map(i8::from_be_bytes)
+    }
+
+    pub(super) fn i16(&mut self) -> Result<i16, Malformed> {
+        self.array().map(i16::from_be_bytes)
+    }
+
+    pub(super) fn i32(&mut self) -> Result<i32, Malformed> {
+        self.array().map(i32::from_be_bytes)
+    }
+
+    pub(super) fn i64(&mut self) -> Result<i64, Malformed> {
+        self.array().map(i64::from_be_bytes)
+    }
+
+    /// An unsigned variable-length integer of at most ten bytes.
+    pub(super) fn uvarint(&mut self) -> Result<u64, Malformed> {
+        let mut value = 0;
+        for shift in (0..u64::BITS).step_by(7) {
+            let [byte] = self.array()?;
+            let bits = u64::from(byte & 0x7f);
+            if (bits << shift) >> shift != bits {
+                break;
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(Malformed("variable-length integer"))
+    }
+
+    /// A signed (zigzag) variable-length integer.
+    pub(super) fn varint(&mut self) -> Result<i64, Malformed> {
+        self.uvarint().map(varint::unzigzag)
+    }
+
+    /// A length in front of compact strings and arrays: `None` is null.
+    fn compact_len(&mut self) -> Result<Option<usize>, Malformed> {
+        match self.uvarint()?.checked_sub(1) {
+            None => Ok(None),
+            Some(len) => usize::try_from(len)
+                .map(Some)
+                .map_err(|_| Malformed("length")),
+        }
+    }
+
+    /// The length of an array, null counting as empty, in the old or in the compact form.
+    ///
+    /// It is checked against the bytes left, of which each element takes at least one, so that a
+    /// made-up length is an error before anything is allocated for it.
+    pub(super) fn array_len(&mut self, compact: bool) -> Result<usize, Malformed> {
+        let len = if compact {
+            self.compact_len()?.unwrap_or(0)
+        } else {
+            match self.i32()? {
+                -1 => 0,
+                len => usize::try_from(len).map_err(|_| Malformed("length of an array"))?,
+            }
+        };
+        if len > self.remaining() {
+            return Err(Malformed("length of an array: more than the answer holds"));
+        }
+        Ok(len)
+    }
+
+    /// A nullable string, in the old or in the compact form; bytes that are not UTF-8 are replaced.
+    pub(super) fn string(&mut self, compact: bool) -> Result<Option<Cow<'a, str>>, Malformed> {
+        let len = if compact {
+            self.compact_len()?
+        } else {
+            match self.i16()? {
+                -1 => None,
+                len => Some(usize::try_from(len).map_err(|_| Malformed("length of a string"))?),
+            }
+        };
+        match len {
+            None => Ok(None),
+            Some(len) => Ok(Some(String::from_utf8_lossy(self.take(len)?))),
+        }
+    }
+
+    /// The section of tagged fields: hands each tag and its bytes to `visit`.
+    pub(super) fn tags(
+        &mut self,
+        mut visit: impl FnMut(u64, &mut Self) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        let count = self.uvarint()?;
+        for _ in 0..count {
+            let tag = self.uvarint()?;
+            let len = usize::try_from(self.uvarint()?).map_err(|_| Malformed("tagged field"))?;
+            visit(tag, &mut Bytes::new(self.take(len)?))?;
+        }
+        Ok(())
+    }
+
+    /// Passes over the section of tagged fields.
+    pub(super) fn skip_tags(&mut self) -> Result<(), Malformed> {
+        self.tags(|_, _| Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_beyond_the_input_are_errors() {
+        let old = i32::MAX.to_be_bytes();
+        assert!(Bytes::new(&old).array_len(false).is_err());
+        assert!(
+            Bytes::new(&[0xff, 0xff, 0xff, 0xff, 0x0f])
+                .array_len(true)
+                .is_err()
+        );
+        assert!(Bytes::new(&[0x7f, 0xff]).string(false).is_err());
+        assert!(Bytes::new(&[0xff, 0xff, 0xff, 0x7f]).string(true).is_err());
+        let negative = (-2_i32).to_be_bytes();
+        assert!(Bytes::new(&negative).array_len(false).is_err());
+        assert!(Bytes::new(&[0xff, 0xfe]).string(false).is_err());
+    }
+
+    #[test]
+    fn variable_length_integers_stop_at_sixty_four_bits() {
+        let mut max = [0xff; 10];
+        max[9] = 1;
+        assert_eq!(Bytes::new(&max).uvarint(), Ok(u64::MAX));
+        max[9] = 2;
+        assert!(Bytes::new(&max).uvarint().is_err());
+        assert!(Bytes::new(&[0x80; 20]).uvarint().is_err());
+        assert!(Bytes::new(&[0x80]).uvarint().is_err());
+    }
+
+    #[test]
+    fn an_endless_tag_count_ends_with_the_input() {
+        let mut bytes = vec![0xff; 9];
+        bytes.push(1);
+        assert!(Bytes::new(&bytes).skip_tags().is_err());
+    }
+}

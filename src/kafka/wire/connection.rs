@@ -1,0 +1,197 @@
+//! One TCP connection to one broker, and the requests that a producer sends on it.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rskafka::messenger::Messenger;
+use rskafka::messenger::RequestError;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio::time::timeout;
+use tokio::time::timeout_at;
+
+use super::api_versions;
+use super::cluster;
+use super::cluster::ClusterView;
+use super::dial::dial;
+use super::error::WireError;
+use super::produce::ProduceAnswer;
+use super::produce::ProduceRequest;
+use super::stream::FrameStream;
+use super::stream::MAX_FRAME_BYTES;
+use super::stream::Switch;
+
+/// A connection to a broker; cheap to clone, the last clone closes it at the next turn of the
+/// runtime.
+///
+/// Requests are pipelined. Futures of these methods must be dropped on the runtime. A dropped
+/// request may have been carried out; it does not harm the connection. One that timed out does: the
+/// connection is not used again.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    address: String,
+    switch: Arc<Switch>,
+    messenger: Messenger<FrameStream<TcpStream>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.switch.turn_off();
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("address", &self.inner.address)
+            .field("usable", &self.is_usable())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Connects to `host:port` and agrees on versions, all within `limit`.
+    pub(crate) async fn open(
+        address: &str,
+        client_id: &str,
+        limit: Duration,
+    ) -> Result<Self, WireError> {
+        if i16::try_from(client_id.len()).is_err() {
+            // The messenger would panic.
+            let message = format!("a client id of {} bytes exceeds 32767", client_id.len());
+            return Err(WireError::protocol(address, message));
+        }
+        let deadline = Instant::now() + limit.min(A_DAY);
+        let opening = Self::open_until(address, client_id, deadline);
+        match timeout_at(deadline, opening).await {
+            // The time of the last address ends with that of the whole.
+            Ok(Err(WireError::Connect { .. })) if Instant::now() >= deadline => {
+                Err(too_late("connecting to", address, limit))
+            }
+            Ok(result) => result,
+            Err(_) => Err(too_late("connecting to", address, limit)),
+        }
+    }
+
+    async fn open_until(
+        address: &str,
+        client_id: &str,
+        deadline: Instant,
+    ) -> Result<Self, WireError> {
+        let stream = dial(address, deadline)
+            .await
+            .map_err(|source| WireError::Connect {
+                address: address.to_owned(),
+                source,
+            })?;
+        let switch = Arc::new(Switch::default());
+        let stream = FrameStream::new(stream, Arc::clone(&switch));
+        let mut inner = Inner {
+            address: address.to_owned(),
+            switch,
+            messenger: Messenger::new(stream, MAX_FRAME_BYTES, Arc::from(client_id)),
+        };
+        api_versions::agree(&mut inner.messenger, address).await?;
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// What [`open`](Self::open) was given.
+    pub(crate) fn address(&self) -> &str {
+        &self.inner.address
+    }
+
+    /// Whether requests can be sent: not once the peer closed, an answer was bad or none came in
+    /// time.
+    pub(crate) fn is_usable(&self) -> bool {
+        !self.inner.switch.is_off()
+    }
+
+    /// Asks for the brokers and for the partitions of `topic`, which the broker may create.
+    pub(crate) async fn metadata(
+        &self,
+        topic: &str,
+        limit: Duration,
+    ) -> Result<ClusterView, WireError> {
+        let request = self.inner.messenger.request(cluster::request(topic));
+        let response = self.answer("a Metadata request to", limit, request).await?;
+        cluster::view(response, topic)
+            .ok_or_else(|| self.bad_answer(format!("no metadata of the topic `{topic}`")))
+    }
+
+    /// Appends one sealed batch to each of several partitions of `topic`, acknowledged by all
+    /// replicas in sync.
+    ///
+    /// The broker gets six sevenths of `limit` to hear from its followers, so that its own
+    /// timeout reaches us before ours ends the connection.
+    pub(crate) async fn produce(
+        &self,
+        topic: &str,
+        batches: &[(i32, Arc<[u8]>)],
+        limit: Duration,
+    ) -> Result<ProduceAnswer, WireError> {
+        let request = self.inner.messenger.request(ProduceRequest {
+            topic,
+            acks: -1,
+            timeout_ms: i32::try_from((limit / 7 * 6).as_millis()).unwrap_or(i32::MAX),
+            batches,
+        });
+        let response = self.answer("a Produce request to", limit, request).await?;
+        response
+            .into_answer(topic, batches)
+            .map_err(|message| self.bad_answer(message))
+    }
+
+    /// Waits for an answer; gives the connection up if there is none in time, or a bad one.
+    async fn answer<T>(
+        &self,
+        what: &'static str,
+        limit: Duration,
+        request: impl Future<Output = Result<T, RequestError>> + Send,
+    ) -> Result<T, WireError> {
+        if !self.is_usable() {
+            let message = "it was closed or given up before";
+            return Err(WireError::closed(self.address(), message));
+        }
+        match timeout(limit, request).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                self.inner.switch.turn_off();
+                Err(WireError::from_request(self.address(), &error))
+            }
+            Err(_) => {
+                self.inner.switch.turn_off();
+                Err(too_late(what, self.address(), limit))
+            }
+        }
+    }
+
+    /// An answer that can be read but makes no sense: nothing else on the connection is trusted.
+    fn bad_answer(&self, message: String) -> WireError {
+        self.inner.switch.turn_off();
+        WireError::protocol(self.address(), message)
+    }
+}
+
+/// A limit that no deadline overflows with.
+const A_DAY: Duration = Duration::from_secs(86_400);
+
+fn too_late(what: &'static str, address: &str, after: Duration) -> WireError {
+    WireError::Timeout {
+        what,
+        address: address.to_owned(),
+        after,
+    }
+}
+
+#[cfg(test)]
+mod broker_tests;
+#[cfg(test)]
+mod tests;

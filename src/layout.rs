@@ -1,0 +1,61 @@
+//! Layouts: what turns an event into the bytes of one record.
+
+mod converter;
+mod date;
+mod escape;
+mod keyword;
+mod level;
+mod modifier;
+mod name;
+mod notes;
+mod parser;
+mod pattern;
+mod plan;
+mod ready;
+mod text;
+mod unit;
+mod zone;
+
+use std::sync::Arc;
+
+use crate::event::LogEvent;
+
+pub use escape::Escape;
+pub use pattern::PatternLayout;
+pub use pattern::PatternLayoutBuilder;
+
+/// Turns an event into the bytes of one record.
+///
+/// Called on the thread that logs. It must not block, and a layout that allocates makes each event
+/// do so. A panic in it is contained: the event is counted as dropped, reason
+/// [`FormatError`](crate::DropReason::FormatError).
+pub trait Layout: Send + Sync + 'static {
+    /// Appends the record for `event` to `out`, which may hold other bytes already.
+    fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>);
+
+    /// A number that two layouts share only if they render equal bytes for every event; none, the
+    /// default, where that is not known.
+    fn fingerprint(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Layout for Box<dyn Layout> {
+    fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
+        (**self).render(event, out);
+    }
+
+    fn fingerprint(&self) -> Option<u64> {
+        (**self).fingerprint()
+    }
+}
+
+impl Layout for Arc<dyn Layout> {
+    fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
+        (**self).render(event, out);
+    }
+
+    fn fingerprint(&self) -> Option<u64> {
+        (**self).fingerprint()
+    }
+}

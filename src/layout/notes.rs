@@ -1,0 +1,79 @@
+//! How strict a pattern is read, and what a lenient reading swallowed.
+
+use crate::error::PatternError;
+
+/// The most warnings that are kept; a hostile pattern has a mistake in every other byte.
+const MAX_WARNINGS: usize = 100;
+/// The most characters of a pattern that a message shows.
+const MAX_SHOWN: usize = 40;
+
+/// Decides for each mistake: an error, or a warning.
+#[derive(Debug)]
+pub(super) struct Notes {
+    lenient: bool,
+    warnings: Vec<PatternError>,
+}
+
+impl Notes {
+    pub(super) fn new(lenient: bool) -> Self {
+        Self {
+            lenient,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Ends a strict reading with `error`; notes it in a lenient one.
+    pub(super) fn mistake(&mut self, error: PatternError) -> Result<(), PatternError> {
+        if !self.lenient {
+            return Err(error);
+        }
+        if self.warnings.len() < MAX_WARNINGS {
+            self.warnings.push(error);
+        }
+        Ok(())
+    }
+
+    pub(super) fn into_warnings(self) -> Vec<PatternError> {
+        self.warnings
+    }
+}
+
+/// The beginning of `text`, short enough for a message.
+pub(super) fn shown(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut short: String = chars.by_ref().take(MAX_SHOWN).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    // An error is shown to people, on one line.
+    if short.contains(char::is_control) {
+        short = short.escape_debug().to_string();
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lenient_reading_keeps_a_bounded_number_of_warnings() {
+        let mut notes = Notes::new(true);
+        for at in 0..1000 {
+            assert_eq!(notes.mistake(PatternError::new(at, 1, "bad")), Ok(()));
+        }
+        assert_eq!(notes.into_warnings().len(), MAX_WARNINGS);
+    }
+
+    #[test]
+    fn a_strict_reading_ends_with_the_first_mistake() {
+        let error = PatternError::new(3, 1, "bad");
+        assert_eq!(Notes::new(false).mistake(error.clone()), Err(error));
+    }
+
+    #[test]
+    fn what_is_shown_is_short_and_has_no_control_characters() {
+        assert_eq!(shown("a\nb"), "a\\nb");
+        assert_eq!(shown(&"x".repeat(100)).chars().count(), MAX_SHOWN + 1);
+    }
+}

@@ -1,0 +1,309 @@
+//! `PatternLayout`: events as text, by a conversion pattern of Log4j 2.
+
+use std::fmt;
+use std::hash::DefaultHasher;
+use std::hash::Hash as _;
+use std::hash::Hasher as _;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::Layout;
+use super::escape::Escape;
+use super::notes::Notes;
+use super::notes::shown;
+use super::plan::Plan;
+use super::unit::remember_start;
+use super::zone::Lookup;
+use super::zone::Zone;
+use crate::error::PatternError;
+use crate::event::LogEvent;
+
+/// The pattern of a layout that was given none.
+const DEFAULT_PATTERN: &str = "%d{ISO8601} %-5p [%t] %c - %m";
+/// The name of the machine's own zone.
+const LOCAL: &str = "local";
+
+/// Renders events as text, by a conversion pattern of Log4j 2.
+///
+/// A pattern is text with *conversion specifiers*: `%`, then optional widths, a conversion word,
+/// and options in braces, as in `%-5level` or `%d{HH:mm:ss.SSS}{UTC}`. It is compiled once; an event
+/// is rendered without parsing and without allocating.
+///
+/// | Word | Prints | Example |
+/// |---|---|---|
+/// | `%d` `%date` `{format}{zone}` | when the event happened | `2012-11-02 14:34:02,123` |
+/// | `%p` `%level` `{WARN=W, length=n, lowerCase=true}` | the level | `INFO` |
+/// | `%c` `%logger` `{precision}` | the target | `shop::orders` |
+/// | `%m` `%msg` `%message` | the message | `order accepted` |
+/// | `%K` `%map` `%MAP` `{name}` | the other fields, sorted, or one of them | `{amount=7, id=42}` |
+/// | `%X` `%mdc` `%MDC` `{name}` `{name, …}` | the fields of the spans around it, or some of them | `{user=bob}` |
+/// | `%x` `%NDC` | the names of the spans, outermost first | `[request, pay]` |
+/// | `%t` `%tn` `%thread` `%threadName` | the thread's name | `main` |
+/// | `%T` `%tid` `%threadId` | the thread's number | `1` |
+/// | `%C` `%class` `{precision}` | the module | `shop::orders::cart` |
+/// | `%M` `%method` | the innermost span's name, which stands for the method | `pay` |
+/// | `%F` `%file`, `%L` `%line` | the source file, the line | `src/cart.rs`, `42` |
+/// | `%l` `%location` | all of these | `shop::orders::cart.pay(src/cart.rs:42)` |
+/// | `%pid` `%processId` | the process | `4711` |
+/// | `%r` `%relative` | milliseconds since the first layout was made | `1234` |
+/// | `%sn` `%sequenceNumber` | how many events such patterns have rendered in this process | `1` |
+/// | `%n`, `%%` | a line feed, a percent sign | |
+///
+/// *Widths* count characters. `%20m` fills up on the left, `%-20m` on the right, `%020m` with zeros;
+/// `%.20m` drops what is too much from the front, `%.-20m` from the end.
+///
+/// *Precision* shortens names, whose words are separated by `.` or `::`: `%c{1}` keeps the last
+/// word, `%c{-1}` drops the first, `%c{1.}` keeps first letters (`s::o::cart`), `%c{1.2*}` first
+/// letters save for the last two words.
+///
+/// *Dates* are named, such as `ISO8601`, `ABSOLUTE` or `UNIX_MILLIS`, or spelt in Java's letters, as
+/// in `yyyy-MM-dd'T'HH:mm:ss.SSSXXX`. Without a zone they are in the machine's own, or in the one
+/// set by [`zone`](PatternLayoutBuilder::zone).
+///
+/// *Literals* know `\n`, `\r`, `\t`, `\f`, `\b` and `\\`.
+///
+/// Everything that comes from an event is escaped, so that one event is one line: see [`Escape`].
+/// A pattern with a mistake is refused: see [`PatternError`], and
+/// [`lenient`](PatternLayoutBuilder::lenient) for what Log4j would make of it.
+///
+/// # Examples
+///
+/// ```
+/// use tracing_kafka::{Layout, LogEvent, PatternLayout};
+///
+/// let layout = PatternLayout::new("[%-5level] %c{1} (%X{user}) %m %K%n")?;
+/// let event = LogEvent::builder()
+///     .target("shop::orders")
+///     .span("request", [("user", "bob")])
+///     .message("order accepted")
+///     .field("id", 42)
+///     .build();
+/// let mut out = Vec::new();
+/// layout.render(&event, &mut out);
+/// assert_eq!(out, b"[INFO ] orders (bob) order accepted {id=42}\n");
+/// # Ok::<(), tracing_kafka::PatternError>(())
+/// ```
+#[derive(Clone)]
+pub struct PatternLayout {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    plan: Plan,
+    pattern: String,
+    zone: String,
+    escape: Escape,
+    is_lenient: bool,
+    warnings: Vec<PatternError>,
+}
+
+impl PatternLayout {
+    /// Compiles `pattern`, strictly: whatever Log4j would complain about or swallow is an error.
+    ///
+    /// # Errors
+    ///
+    /// If the pattern has a mistake, or a word of Log4j that is not supported yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracing_kafka::PatternLayout;
+    ///
+    /// assert!(PatternLayout::new("%d %-5p [%t] %c - %m%n").is_ok());
+    /// let error = PatternLayout::new("%d{HH:mm:ss").unwrap_err();
+    /// assert_eq!(error.to_string(), "a `{` without its `}` at byte 2");
+    /// ```
+    pub fn new(pattern: &str) -> Result<Self, PatternError> {
+        Self::builder(pattern).build()
+    }
+
+    /// Begins a layout with options.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::UNIX_EPOCH;
+    /// use tracing_kafka::{Layout, LogEvent, PatternLayout};
+    ///
+    /// let layout = PatternLayout::builder("%d{HH:mm} %m").zone("Asia/Kolkata").build()?;
+    /// let event = LogEvent::builder().instant(UNIX_EPOCH).message("hi").build();
+    /// let mut out = Vec::new();
+    /// layout.render(&event, &mut out);
+    /// assert_eq!(out, b"05:30 hi");
+    /// # Ok::<(), tracing_kafka::PatternError>(())
+    /// ```
+    pub fn builder(pattern: impl Into<String>) -> PatternLayoutBuilder {
+        PatternLayoutBuilder {
+            pattern: pattern.into(),
+            zone: LOCAL.to_owned(),
+            escape: Escape::default(),
+            is_lenient: false,
+        }
+    }
+
+    /// What a lenient reading swallowed, at most 100 mistakes; nothing for a strict one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracing_kafka::PatternLayout;
+    ///
+    /// let layout = PatternLayout::builder("%q{x}%m").lenient(true).build()?;
+    /// let warnings: Vec<String> = layout.warnings().iter().map(ToString::to_string).collect();
+    /// assert_eq!(warnings, ["unknown conversion word `%q` at byte 0"]);
+    /// # Ok::<(), tracing_kafka::PatternError>(())
+    /// ```
+    pub fn warnings(&self) -> &[PatternError] {
+        &self.inner.warnings
+    }
+
+    /// The pattern, as it was given.
+    pub fn pattern(&self) -> &str {
+        &self.inner.pattern
+    }
+}
+
+impl Layout for PatternLayout {
+    #[inline]
+    fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
+        self.inner.plan.render(event, out);
+    }
+
+    fn fingerprint(&self) -> Option<u64> {
+        if self.inner.plan.has_number() {
+            return None;
+        }
+        let mut hasher = DefaultHasher::new();
+        "PatternLayout".hash(&mut hasher);
+        self.inner.pattern.hash(&mut hasher);
+        self.inner.zone.hash(&mut hasher);
+        self.inner.escape.hash(&mut hasher);
+        self.inner.is_lenient.hash(&mut hasher);
+        Some(hasher.finish())
+    }
+}
+
+/// `%d{ISO8601} %-5p [%t] %c - %m`
+impl Default for PatternLayout {
+    fn default() -> Self {
+        // Known to be right, and a test says so; an empty plan is better than a panic.
+        Self::new(DEFAULT_PATTERN).unwrap_or_else(|_| Self {
+            inner: Arc::new(Inner {
+                plan: Plan::default(),
+                pattern: String::new(),
+                zone: LOCAL.to_owned(),
+                escape: Escape::default(),
+                is_lenient: false,
+                warnings: Vec::new(),
+            }),
+        })
+    }
+}
+
+impl FromStr for PatternLayout {
+    type Err = PatternError;
+
+    fn from_str(pattern: &str) -> Result<Self, PatternError> {
+        Self::new(pattern)
+    }
+}
+
+impl fmt::Debug for PatternLayout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PatternLayout")
+            .field("pattern", &self.inner.pattern)
+            .field("zone", &self.inner.zone)
+            .field("escape", &self.inner.escape)
+            .field("lenient", &self.inner.is_lenient)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`PatternLayout`]; see [`PatternLayout::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct PatternLayoutBuilder {
+    pattern: String,
+    zone: String,
+    escape: Escape,
+    is_lenient: bool,
+}
+
+impl PatternLayoutBuilder {
+    /// Sets the zone of dates that name none: `UTC`, a name of the time zone database such as
+    /// `Europe/Berlin`, `GMT+02:00`, or `local`. Defaults to `local`, the machine's own.
+    pub fn zone(mut self, name: impl Into<String>) -> Self {
+        self.zone = name.into();
+        self
+    }
+
+    /// Sets how text from events is written. Defaults to [`Escape::Text`].
+    pub fn escape(mut self, escape: Escape) -> Self {
+        self.escape = escape;
+        self
+    }
+
+    /// Sets whether mistakes are read as Log4j reads them. Defaults to false.
+    ///
+    /// Then an unknown word is the longest known one that it begins with, and text; what is none at
+    /// all is printed as it stands; a date that makes no sense is printed in the default format, an
+    /// unknown zone is GMT. [`warnings`](PatternLayout::warnings) tells. Words of Log4j that are not
+    /// supported yet, and a backslash before nothing, remain errors.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracing_kafka::{Layout, LogEvent, PatternLayout};
+    ///
+    /// assert!(PatternLayout::new("%levels %q").is_err());
+    /// let layout = PatternLayout::builder("%levels %q").lenient(true).build()?;
+    /// let mut out = Vec::new();
+    /// layout.render(&LogEvent::builder().build(), &mut out);
+    /// assert_eq!(out, b"INFOs %q");
+    /// # Ok::<(), tracing_kafka::PatternError>(())
+    /// ```
+    pub fn lenient(mut self, is_lenient: bool) -> Self {
+        self.is_lenient = is_lenient;
+        self
+    }
+
+    /// Compiles the pattern.
+    ///
+    /// # Errors
+    ///
+    /// If the pattern has a mistake, if it has a word of Log4j that is not supported yet, or if the
+    /// zone is unknown.
+    pub fn build(self) -> Result<PatternLayout, PatternError> {
+        remember_start();
+        let zone = default_zone(&self.zone)?;
+        let mut notes = Notes::new(self.is_lenient);
+        let is_escaped = self.escape == Escape::Text;
+        let plan = Plan::compile(&self.pattern, &zone, is_escaped, &mut notes)?;
+        Ok(PatternLayout {
+            inner: Arc::new(Inner {
+                plan,
+                pattern: self.pattern,
+                zone: self.zone,
+                escape: self.escape,
+                is_lenient: self.is_lenient,
+                warnings: notes.into_warnings(),
+            }),
+        })
+    }
+}
+
+fn default_zone(name: &str) -> Result<Zone, PatternError> {
+    if name == LOCAL {
+        return Ok(Zone::local());
+    }
+    let error = PatternError::beside(format!("unknown time zone `{}`", shown(name)));
+    match Zone::find(name) {
+        Lookup::Known(zone) => Ok(zone),
+        Lookup::Doubtful(_, meant) | Lookup::Unknown(Some(meant)) => {
+            Err(error.hint(format!("did you mean `{meant}`?")))
+        }
+        Lookup::Unknown(None) => {
+            Err(error.hint("expected `local`, `UTC`, `GMT+02:00` or a name such as `Europe/Berlin`"))
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Small helpers on text that is being rendered: counting characters, writing numbers.
+
+/// Whether a character begins with `byte`.
+#[inline]
+pub(super) fn starts_char(byte: u8) -> bool {
+    byte & 0xc0 != 0x80
+}
+
+/// How many characters `text` has.
+#[inline]
+pub(super) fn char_count(text: &[u8]) -> usize {
+    text.iter().filter(|byte| starts_char(**byte)).count()
+}
+
+/// Appends `number` in decimal.
+#[inline]
+pub(super) fn push_number(out: &mut Vec<u8>, number: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+/// Appends `number` with zeros in front of its digits up to `width`, the sign not counted.
+pub(super) fn push_padded(out: &mut Vec<u8>, number: i64, width: usize) {
+    if number < 0 {
+        out.push(b'-');
+    }
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(number.unsigned_abs());
+    for _ in digits.len()..width {
+        out.push(b'0');
+    }
+    out.extend_from_slice(digits.as_bytes());
+}
+
+/// The first `digits` decimal digits after the point of a number of nanoseconds, cut, not rounded.
+#[inline]
+pub(super) fn write_fraction(nanos: u32, digits: &mut [u8]) {
+    let mut rest = nanos;
+    for _ in digits.len()..9 {
+        rest /= 10;
+    }
+    for digit in digits.iter_mut().rev() {
+        // A remainder of ten fits.
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_are_counted_not_bytes() {
+        assert_eq!(char_count("grüße 😀".as_bytes()), 7);
+    }
+
+    #[test]
+    fn numbers_are_padded_after_their_sign() {
+        let mut out = Vec::new();
+        push_padded(&mut out, 7, 3);
+        push_padded(&mut out, -44, 4);
+        push_padded(&mut out, i64::MIN, 2);
+        assert_eq!(out, b"007-0044-9223372036854775808");
+    }
+
+    #[test]
+    fn fractions_are_cut() {
+        let mut three = [0; 3];
+        write_fraction(123_999_999, &mut three);
+        assert_eq!(&three, b"123");
+        let mut nine = [0; 9];
+        write_fraction(1, &mut nine);
+        assert_eq!(&nine, b"000000001");
+    }
+}

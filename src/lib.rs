@@ -1,0 +1,43 @@
+//! `tracing` layers that put an application's log events into Apache Kafka and into files.
+
+mod config;
+mod error;
+mod event;
+mod file;
+mod kafka;
+mod layer;
+mod layout;
+mod memory;
+mod queue;
+mod stats;
+mod sys;
+mod worker;
+
+pub use config::Compression;
+pub use config::OverflowPolicy;
+pub use config::PROPERTIES;
+pub use config::Property;
+pub use error::BuildError;
+pub use error::DeliveryError;
+pub use error::FlushError;
+pub use error::PatternError;
+pub use event::LogEvent;
+pub use event::LogEventBuilder;
+pub use event::Value;
+pub use file::FileLayer;
+pub use file::FileLayerBuilder;
+pub use kafka::KafkaLayer;
+pub use kafka::KafkaLayerBuilder;
+pub use layout::Escape;
+pub use layout::Layout;
+pub use layout::PatternLayout;
+pub use layout::PatternLayoutBuilder;
+pub use memory::MemoryLayer;
+pub use memory::MemoryRecords;
+pub use stats::DropReason;
+pub use stats::Dropped;
+pub use stats::Health;
+pub use stats::Stats;
+pub use stats::StatsHandle;
+pub use worker::ShutdownReport;
+pub use worker::WorkerGuard;

@@ -1,0 +1,90 @@
+//! `MemoryLayer`: rendered events in memory, for users' own tests.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use tracing::Level;
+
+use crate::layer::Appender;
+use crate::layer::Ending;
+use crate::layer::Sink;
+use crate::layer::forward_layer;
+use crate::layout::Layout;
+use crate::stats::DropReason;
+use crate::sys::ThreadRole;
+
+/// A layer that keeps rendered events in memory, without bound: for tests of what is logged.
+///
+/// It renders as the [`KafkaLayer`](crate::KafkaLayer) does, on the calling thread; one newline at the
+/// end of a record is taken off.
+///
+/// # Examples
+///
+/// ```
+/// use tracing_kafka::{MemoryLayer, PatternLayout};
+/// use tracing_subscriber::prelude::*;
+///
+/// let (layer, records) = MemoryLayer::new(PatternLayout::new("%p %m")?);
+/// let _default = tracing_subscriber::registry().with(layer).set_default();
+/// tracing::warn!("stock is low");
+/// assert_eq!(records.take(), ["WARN stock is low"]);
+/// # Ok::<(), tracing_kafka::PatternError>(())
+/// ```
+#[derive(Debug)]
+pub struct MemoryLayer {
+    appender: Appender<MemoryRecords>,
+}
+
+impl MemoryLayer {
+    /// A layer that renders with `layout`, and the records that it keeps.
+    pub fn new(layout: impl Layout) -> (Self, MemoryRecords) {
+        let records = MemoryRecords::default();
+        let appender = Appender::new(
+            Box::new(layout),
+            Ending::StripNewline,
+            ThreadRole::Kafka,
+            records.clone(),
+        );
+        (Self { appender }, records)
+    }
+}
+
+forward_layer!(MemoryLayer);
+
+/// What a [`MemoryLayer`] has kept; can be cloned, all clones show the same records.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryRecords {
+    records: Arc<Mutex<Vec<String>>>,
+}
+
+impl MemoryRecords {
+    /// Takes the records kept so far, in the order in which they came.
+    ///
+    /// Bytes of a layout of your own that are not UTF-8 are replaced by U+FFFD.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<String>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sink for MemoryRecords {
+    type Admission = ();
+
+    fn admit(&self, _level: Level) -> Option<()> {
+        Some(())
+    }
+
+    fn push(&self, (): (), _level: Level, _millis: i64, record: &[u8]) {
+        self.lock()
+            .push(String::from_utf8_lossy(record).into_owned());
+    }
+
+    fn count_lost(&self, _reason: DropReason) {}
+
+    fn count_format_failures(&self, _count: u64) {}
+}

@@ -1,0 +1,481 @@
+//! The bounded queue between the threads that log and the worker: byte shards under short locks.
+//!
+//! A shard leases fixed chunks from one byte budget, appends frames to its current chunk, and
+//! touches shared memory only when a chunk is full. The worker swaps the chunks out. Nothing here
+//! waits on anything but a short lock, save under [`OverflowPolicy::Block`].
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use tracing::Level;
+
+use crate::config::OverflowPolicy;
+use crate::stats::DropReason;
+use crate::stats::Dropped;
+use crate::stats::Health;
+use crate::stats::Ledger;
+use crate::stats::Observe;
+use crate::stats::Stats;
+use crate::sys::deadline_after;
+use crate::sys::ThreadRole;
+use crate::sys::thread_role;
+
+mod budget;
+mod frame;
+
+use budget::Budget;
+pub(crate) use frame::Frame;
+pub(crate) use frame::Frames;
+
+/// The chunk that a shard leases at a time, where the budget is not smaller than a few of them.
+const CHUNK: usize = 64 * 1024;
+/// Spare chunks that an idle queue keeps.
+const IDLE_SPARES: usize = 8;
+
+/// Wakes the worker, from any thread, without waiting.
+pub(crate) trait Wake: Send + Sync + fmt::Debug {
+    fn wake(&self);
+}
+
+/// The queue of one layer.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    shards: Box<[Shard]>,
+    budget: Budget,
+    policy: OverflowPolicy,
+    /// What the worker has taken from the queue; locked before any shard.
+    pub(crate) ledger: Ledger,
+    /// Bytes leased since the worker last took the chunks.
+    leased: AtomicUsize,
+    /// At how many of those the worker is asked to come.
+    threshold: usize,
+    /// The worker was asked and has not yet had a quiet round.
+    asked: AtomicBool,
+    /// The worker sleeps without a timer; the next push wakes it.
+    parked: AtomicBool,
+    /// Set once: why the queue takes no more events.
+    closed: Mutex<Option<DropReason>>,
+    room: Mutex<()>,
+    room_came: Condvar,
+    waiting: AtomicUsize,
+    format_failures: AtomicU64,
+    waker: Arc<dyn Wake>,
+}
+
+/// Frames of the threads that map to it, in their order.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Shard {
+    inner: Mutex<Inner>,
+    /// Events given up before they got here, all reasons together.
+    lost: AtomicU64,
+    lost_by_reason: [AtomicU64; DropReason::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Capacity 0 after the worker was here, so that an idle shard holds nothing.
+    current: Vec<u8>,
+    full: Vec<Vec<u8>>,
+    accepted: u64,
+    queued: u64,
+    closed: Option<DropReason>,
+}
+
+/// Leave to render one event; made before rendering so that a full queue costs no rendering.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Admission {
+    /// Until when the caller may still be blocked, where it was allowed and has begun.
+    deadline: Option<Instant>,
+}
+
+impl Queue {
+    /// A queue of `buffer_memory` bytes that asks for the worker at `threshold` of them.
+    pub(crate) fn new(
+        buffer_memory: usize,
+        threshold: usize,
+        policy: OverflowPolicy,
+        waker: Arc<dyn Wake>,
+    ) -> Self {
+        let shards = std::thread::available_parallelism().map_or(8, usize::from) * 2;
+        let shards = shards.next_power_of_two().clamp(8, 64);
+        let chunk = (buffer_memory / 64).clamp(1024, CHUNK);
+        Self {
+            shards: (0..shards).map(|_| Shard::default()).collect(),
+            budget: Budget::new(buffer_memory, chunk),
+            policy,
+            ledger: Ledger::default(),
+            leased: AtomicUsize::new(0),
+            threshold,
+            asked: AtomicBool::new(false),
+            parked: AtomicBool::new(false),
+            closed: Mutex::new(None),
+            room: Mutex::new(()),
+            room_came: Condvar::new(),
+            waiting: AtomicUsize::new(0),
+            format_failures: AtomicU64::new(0),
+            waker,
+        }
+    }
+
+    /// Whether an event of `level` would be taken now.
+    pub(crate) fn has_room(&self, level: Level) -> bool {
+        self.budget.has_room(level)
+    }
+
+    /// Whether an event of `level` may be rendered. A refused one is counted here.
+    #[inline]
+    pub(crate) fn admit(&self, level: Level) -> Option<Admission> {
+        if self.budget.has_room(level) {
+            Some(Admission { deadline: None })
+        } else {
+            self.admit_full(level)
+        }
+    }
+
+    #[cold]
+    fn admit_full(&self, level: Level) -> Option<Admission> {
+        let mut admission = Admission { deadline: None };
+        match self.wait_for_room(level, 1, &mut admission) {
+            Ok(()) => Some(admission),
+            Err(reason) => {
+                self.count_lost(reason);
+                None
+            }
+        }
+    }
+
+    /// Waits until `need` bytes may be leased for `level`, if the policy lets this thread wait.
+    fn wait_for_room(
+        &self,
+        level: Level,
+        need: usize,
+        admission: &mut Admission,
+    ) -> Result<(), DropReason> {
+        if let Some(reason) = self.closed_by() {
+            return Err(reason);
+        }
+        let OverflowPolicy::Block { max_wait } = self.policy else {
+            return Err(DropReason::QueueFull);
+        };
+        // A worker that waits for a worker could wait for itself.
+        if thread_role() != ThreadRole::Application {
+            return Err(DropReason::QueueFull);
+        }
+        let deadline = *admission
+            .deadline
+            .get_or_insert_with(|| deadline_after(max_wait));
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let outcome = self.sleep_until_room(level, need, deadline);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        outcome
+    }
+
+    fn sleep_until_room(
+        &self,
+        level: Level,
+        need: usize,
+        deadline: Instant,
+    ) -> Result<(), DropReason> {
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(reason) = self.closed_by() {
+                return Err(reason);
+            }
+            if self.budget.has_room_for(level, need) {
+                return Ok(());
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(DropReason::BlockTimeout);
+            }
+            (room, _) = self
+                .room_came
+                .wait_timeout(room, left)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Appends a rendered event to this thread's shard. An event without room is counted as lost.
+    #[inline]
+    pub(crate) fn push(&self, admission: Admission, level: Level, timestamp: i64, value: &[u8]) {
+        let shard = self.shard();
+        let mut inner = shard.lock();
+        if inner.current.capacity() - inner.current.len() >= frame::HEADER + value.len()
+            && inner.closed.is_none()
+        {
+            inner.append(&shard.lost, level, timestamp, value);
+        } else {
+            drop(inner);
+            self.push_cold(admission, level, timestamp, value);
+        }
+    }
+
+    /// The rare push: leases a chunk, and sees to it that the worker comes.
+    #[cold]
+    fn push_cold(&self, mut admission: Admission, level: Level, timestamp: i64, value: &[u8]) {
+        let shard = self.shard();
+        let need = frame::HEADER + value.len();
+        loop {
+            let mut inner = shard.lock();
+            if let Some(reason) = inner.closed {
+                drop(inner);
+                return self.count_lost(reason);
+            }
+            if let Some(chunk) = self.budget.lease(level, need) {
+                let leased = self.leased.fetch_add(chunk.capacity(), Ordering::Relaxed);
+                let full = std::mem::replace(&mut inner.current, chunk);
+                if full.capacity() > 0 {
+                    inner.full.push(full);
+                }
+                inner.append(&shard.lost, level, timestamp, value);
+                drop(inner);
+                return self.call_worker(leased);
+            }
+            drop(inner);
+            if let Err(reason) = self.wait_for_room(level, need, &mut admission) {
+                return self.count_lost(reason);
+            }
+        }
+    }
+
+    fn call_worker(&self, leased: usize) {
+        if self.parked.load(Ordering::SeqCst) && self.parked.swap(false, Ordering::SeqCst) {
+            self.waker.wake();
+        } else if leased >= self.threshold && !self.asked.swap(true, Ordering::AcqRel) {
+            self.waker.wake();
+        }
+    }
+
+    /// Counts an event of this thread that never got into the queue.
+    #[cold]
+    pub(crate) fn count_lost(&self, reason: DropReason) {
+        let shard = self.shard();
+        if let Some(count) = shard.lost_by_reason.get(reason as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        shard.lost.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts values whose formatting failed inside records that were kept.
+    #[cold]
+    pub(crate) fn count_format_failures(&self, count: u64) {
+        self.format_failures.fetch_add(count, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn shard(&self) -> &Shard {
+        let index = thread_index() & (self.shards.len() - 1);
+        // The number of shards is a power of two, so the first is never needed.
+        self.shards.get(index).unwrap_or(&self.shards[0])
+    }
+
+    fn closed_by(&self) -> Option<DropReason> {
+        *self.closed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The worker's side.
+impl Queue {
+    /// Takes all chunks, each shard's in its order, and books their events as pending.
+    ///
+    /// Returns the number of bytes in them.
+    pub(crate) fn drain(&self, chunks: &mut Vec<Vec<u8>>) -> usize {
+        self.leased.store(0, Ordering::Relaxed);
+        let from = chunks.len();
+        for shard in &self.shards {
+            let mut entries = self.ledger.lock();
+            let mut inner = shard.lock();
+            if inner.queued == 0 || entries.settled {
+                continue;
+            }
+            let current = std::mem::take(&mut inner.current);
+            chunks.append(&mut inner.full);
+            chunks.push(current);
+            entries.pending += inner.queued;
+            inner.queued = 0;
+        }
+        chunks.iter().skip(from).map(Vec::len).sum()
+    }
+
+    /// Gives a drained chunk back.
+    pub(crate) fn give_back(&self, chunk: Vec<u8>) {
+        self.budget.give_back(chunk);
+        self.tell_waiting();
+    }
+
+    /// The worker holds `before` bytes in forms of its own no longer, but `after`.
+    pub(crate) fn exchange(&self, before: usize, after: usize) {
+        if after > before {
+            self.budget.charge(after - before);
+        } else if after < before {
+            self.budget.release(before - after);
+            self.tell_waiting();
+        }
+    }
+
+    fn tell_waiting(&self) {
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            let _room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+            self.room_came.notify_all();
+        }
+    }
+
+    /// Whether a caller has found the threshold crossed since the last quiet round.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    /// After a quiet round: callers may ask for the worker again.
+    pub(crate) fn may_be_asked(&self) {
+        self.asked.store(false, Ordering::Release);
+    }
+
+    /// Declares the worker asleep until the next push, unless something is queued already.
+    ///
+    /// Returns whether it may sleep.
+    pub(crate) fn park(&self) -> bool {
+        self.may_be_asked();
+        self.parked.store(true, Ordering::SeqCst);
+        // A push that came before this look at its shard is seen here; one that comes after it sees
+        // the mark, since both are under the shard's lock.
+        let empty = self.shards.iter().all(|shard| shard.lock().queued == 0);
+        if empty {
+            self.budget.trim(IDLE_SPARES);
+        } else {
+            self.parked.store(false, Ordering::SeqCst);
+        }
+        empty
+    }
+
+    /// The worker is awake again, for whatever reason.
+    pub(crate) fn unpark(&self) {
+        self.parked.store(false, Ordering::SeqCst);
+    }
+
+    /// Takes no more events from now on; later ones are counted for `reason`.
+    pub(crate) fn close(&self, reason: DropReason) {
+        self.closed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(reason);
+        self.budget.close();
+        for shard in &self.shards {
+            shard.lock().closed.get_or_insert(reason);
+        }
+        let _room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        self.room_came.notify_all();
+    }
+
+    /// Writes off everything that is not delivered yet, once and for all.
+    ///
+    /// Returns how many events that were; none the second time.
+    pub(crate) fn settle(&self, reason: DropReason, health: Health) -> u64 {
+        self.close(reason);
+        let mut entries = self.ledger.lock();
+        if entries.settled {
+            return 0;
+        }
+        let mut count = entries.pending + entries.in_flight;
+        for shard in &self.shards {
+            let mut inner = shard.lock();
+            count += inner.queued;
+            inner.queued = 0;
+            let leased = inner.current.capacity() + inner.full.iter().map(Vec::capacity).sum::<usize>();
+            inner.current = Vec::new();
+            inner.full.clear();
+            self.budget.release(leased);
+        }
+        entries.dropped.add(reason, count);
+        entries.unknown += entries.in_flight;
+        entries.pending = 0;
+        entries.in_flight = 0;
+        entries.health = health;
+        entries.settled = true;
+        count
+    }
+
+    pub(crate) fn wake_worker(&self) {
+        self.waker.wake();
+    }
+}
+
+impl Observe for Queue {
+    fn stats(&self) -> Stats {
+        let entries = self.ledger.lock();
+        // All locks at once, so that the snapshot is of one moment.
+        let shards: Vec<_> = self.shards.iter().map(|shard| (shard, shard.lock())).collect();
+        let mut dropped = Dropped::default();
+        let (mut accepted, mut queued, mut lost) = (0, entries.pending, 0);
+        for (shard, inner) in &shards {
+            accepted += inner.accepted;
+            queued += inner.queued;
+            for (reason, count) in DropReason::ALL.iter().zip(&shard.lost_by_reason) {
+                let count = count.load(Ordering::Relaxed);
+                lost += count;
+                dropped.add(*reason, count);
+            }
+        }
+        for (reason, count) in entries.dropped.iter() {
+            dropped.add(reason, count);
+        }
+        Stats {
+            offered: accepted + lost,
+            delivered: entries.delivered,
+            queued,
+            in_flight: entries.in_flight,
+            dropped,
+            format_failures: self.format_failures.load(Ordering::Relaxed),
+            buffer_bytes: self.budget.used() as u64,
+        }
+    }
+
+    fn health(&self) -> Health {
+        self.ledger.lock().health
+    }
+}
+
+impl Shard {
+    #[inline]
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    #[inline]
+    fn append(&mut self, lost: &AtomicU64, level: Level, timestamp: i64, value: &[u8]) {
+        let sequence = self.accepted + lost.load(Ordering::Relaxed);
+        frame::append(&mut self.current, timestamp, level, sequence, value);
+        self.accepted += 1;
+        self.queued += 1;
+    }
+}
+
+/// The number of the running thread among those that have logged, which picks its shard.
+#[inline]
+fn thread_index() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static INDEX: Cell<usize> = const { Cell::new(usize::MAX) };
+    }
+    INDEX.with(|cell| {
+        let index = cell.get();
+        if index != usize::MAX {
+            return index;
+        }
+        let index = NEXT.fetch_add(1, Ordering::Relaxed) & (usize::MAX >> 1);
+        cell.set(index);
+        index
+    })
+}

@@ -1,0 +1,211 @@
+//! The byte budget: one counter that chunks are leased from, limits by level, and the spare chunks.
+
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+use tracing::Level;
+
+/// Set in `used` once the queue is closed: every room check then fails with the one read it makes
+/// anyway.
+const CLOSED: usize = 1 << (usize::BITS - 1);
+
+/// Bytes held for records, from the lease by a shard to the acknowledgement.
+///
+/// On a cache line of its own: it is read by every event and written once per chunk.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(super) struct Budget {
+    /// Leased to shards, held by the worker, or spare.
+    used: AtomicUsize,
+    total: usize,
+    chunk: usize,
+    /// The part of `used` that lies in `spares`.
+    spare_bytes: AtomicUsize,
+    spares: Mutex<Vec<Vec<u8>>>,
+    max_spares: usize,
+}
+
+impl Budget {
+    pub(super) fn new(total: usize, chunk: usize) -> Self {
+        let max_spares = (total / 8 / chunk).clamp(1, 64);
+        Self {
+            used: AtomicUsize::new(0),
+            total,
+            chunk,
+            spare_bytes: AtomicUsize::new(0),
+            spares: Mutex::new(Vec::with_capacity(max_spares)),
+            max_spares,
+        }
+    }
+
+    /// Whether an event of `level` may be rendered: one read of a line that rarely changes.
+    #[inline]
+    pub(super) fn has_room(&self, level: Level) -> bool {
+        self.used.load(Ordering::Relaxed) < self.limit(level) || self.has_spare_room(level)
+    }
+
+    /// The same, not counting spare chunks, which the next lease would take.
+    #[cold]
+    fn has_spare_room(&self, level: Level) -> bool {
+        let used = self.used.load(Ordering::Relaxed);
+        used & CLOSED == 0
+            && used.saturating_sub(self.spare_bytes.load(Ordering::Relaxed)) < self.limit(level)
+    }
+
+    /// Whether a chunk for `need` bytes could be leased now.
+    pub(super) fn has_room_for(&self, level: Level, need: usize) -> bool {
+        let used = self.used.load(Ordering::Acquire);
+        let held = used.saturating_sub(self.spare_bytes.load(Ordering::Relaxed));
+        used & CLOSED == 0 && held.saturating_add(need.max(self.chunk)) <= self.limit(level)
+    }
+
+    /// What may be held when an event of `level` arrives: 80 % for TRACE and DEBUG, 90 % for INFO,
+    /// all of it for WARN and ERROR.
+    #[inline]
+    fn limit(&self, level: Level) -> usize {
+        match level {
+            Level::ERROR | Level::WARN => self.total,
+            Level::INFO => self.total - self.total / 10,
+            Level::DEBUG | Level::TRACE => self.total - self.total / 5,
+        }
+    }
+
+    /// An empty chunk with room for `need` bytes, if the limit of `level` allows one.
+    pub(super) fn lease(&self, level: Level, need: usize) -> Option<Vec<u8>> {
+        if need <= self.chunk
+            && let Some(spare) = self.take_spare(level)
+        {
+            return Some(spare);
+        }
+        let size = need.max(self.chunk);
+        let limit = self.limit(level);
+        let leased = self.try_lease(size, limit) || (self.trim(0) > 0 && self.try_lease(size, limit));
+        leased.then(|| Vec::with_capacity(size))
+    }
+
+    fn try_lease(&self, size: usize, limit: usize) -> bool {
+        self.used
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
+                let after = used.checked_add(size)?;
+                (used & CLOSED == 0 && after <= limit).then_some(after)
+            })
+            .is_ok()
+    }
+
+    fn take_spare(&self, level: Level) -> Option<Vec<u8>> {
+        let mut spares = self.lock_spares();
+        let used = self.used.load(Ordering::Relaxed);
+        let held = used.saturating_sub(self.spare_bytes.load(Ordering::Relaxed));
+        if used & CLOSED != 0 || held + self.chunk > self.limit(level) {
+            return None;
+        }
+        let spare = spares.pop()?;
+        self.spare_bytes
+            .fetch_sub(spare.capacity(), Ordering::Relaxed);
+        Some(spare)
+    }
+
+    /// Gives a drained chunk back: it becomes a spare one, or its bytes are free.
+    pub(super) fn give_back(&self, mut chunk: Vec<u8>) {
+        let size = chunk.capacity();
+        let mut spares = self.lock_spares();
+        let closed = self.used.load(Ordering::Relaxed) & CLOSED != 0;
+        if !closed && size == self.chunk && spares.len() < self.max_spares {
+            chunk.clear();
+            spares.push(chunk);
+            self.spare_bytes.fetch_add(size, Ordering::Relaxed);
+        } else {
+            drop(spares);
+            self.release(size);
+        }
+    }
+
+    /// Frees spare chunks until `keep` are left. Returns how many were freed.
+    pub(super) fn trim(&self, keep: usize) -> usize {
+        let mut freed = 0;
+        let mut spares = self.lock_spares();
+        while spares.len() > keep {
+            let Some(spare) = spares.pop() else { break };
+            self.spare_bytes
+                .fetch_sub(spare.capacity(), Ordering::Relaxed);
+            self.release(spare.capacity());
+            freed += 1;
+        }
+        freed
+    }
+
+    /// Counts bytes that the worker holds in another form, whatever the limit: it has just freed
+    /// the chunks that they came in.
+    pub(super) fn charge(&self, bytes: usize) {
+        self.used.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    pub(super) fn release(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::AcqRel);
+    }
+
+    pub(super) fn close(&self) {
+        self.used.fetch_or(CLOSED, Ordering::AcqRel);
+        self.trim(0);
+    }
+
+    pub(super) fn used(&self) -> usize {
+        self.used.load(Ordering::Acquire) & !CLOSED
+    }
+
+    fn lock_spares(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.spares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn low_levels_leave_room_for_high_ones() {
+        let budget = Budget::new(1000, 100);
+        let mut held = Vec::new();
+        for (level, limit) in [
+            (Level::TRACE, 800),
+            (Level::DEBUG, 800),
+            (Level::INFO, 900),
+            (Level::WARN, 1000),
+            (Level::ERROR, 1000),
+        ] {
+            while let Some(chunk) = budget.lease(level, 50) {
+                held.push(chunk);
+            }
+            assert_eq!(budget.used(), limit, "{level}");
+            assert!(!budget.has_room(level), "{level}");
+        }
+    }
+
+    #[test]
+    fn spare_chunks_count_but_do_not_stand_in_the_way() {
+        let budget = Budget::new(1600, 100);
+        let first = budget.lease(Level::ERROR, 10).unwrap();
+        let second = budget.lease(Level::ERROR, 10).unwrap();
+        budget.give_back(first);
+        budget.give_back(second);
+        assert_eq!(budget.used(), 200, "two spares are memory too");
+        let whole = budget.lease(Level::ERROR, 1600).unwrap();
+        assert_eq!(whole.capacity(), 1600);
+        assert_eq!(budget.used(), 1600, "the spares made way");
+        assert!(budget.lease(Level::ERROR, 1).is_none());
+    }
+
+    #[test]
+    fn a_closed_budget_has_no_room_and_still_counts_down() {
+        let budget = Budget::new(1000, 100);
+        let chunk = budget.lease(Level::ERROR, 10).unwrap();
+        budget.close();
+        assert!(!budget.has_room(Level::ERROR));
+        assert!(budget.lease(Level::ERROR, 10).is_none());
+        budget.give_back(chunk);
+        assert_eq!(budget.used(), 0);
+    }
+}

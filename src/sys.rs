@@ -1,0 +1,147 @@
+//! What the crate asks of the operating system and of the running thread: the clock, ids, the mark of its own threads.
+
+use std::cell::Cell;
+use std::time::Duration;
+use std::time::Instant;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+/// A point on the wall clock: whole seconds since the Unix epoch and the nanoseconds after them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Timestamp {
+    /// Seconds since 1970-01-01T00:00:00Z, negative before it.
+    pub(crate) seconds: i64,
+    /// Nanoseconds after `seconds`, 0 to 999 999 999.
+    pub(crate) nanos: u32,
+}
+
+impl Timestamp {
+    /// The wall clock now.
+    #[inline]
+    pub(crate) fn now() -> Self {
+        Self::from(SystemTime::now())
+    }
+
+    /// Whole milliseconds since the epoch, rounded down; what a Kafka record carries.
+    #[inline]
+    pub(crate) fn millis(self) -> i64 {
+        self.seconds
+            .saturating_mul(1000)
+            .saturating_add(i64::from(self.nanos / 1_000_000))
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    #[inline]
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => Self {
+                seconds: i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+                nanos: after.subsec_nanos(),
+            },
+            Err(before) => before_epoch(before.duration()),
+        }
+    }
+}
+
+/// A time `before` the epoch, with nanoseconds that count upwards as everywhere else.
+#[cold]
+fn before_epoch(before: Duration) -> Timestamp {
+    let seconds = i64::try_from(before.as_secs()).unwrap_or(i64::MAX);
+    match before.subsec_nanos() {
+        0 => Timestamp {
+            seconds: -seconds,
+            nanos: 0,
+        },
+        nanos => Timestamp {
+            seconds: -seconds - 1,
+            nanos: 1_000_000_000 - nanos,
+        },
+    }
+}
+
+/// The moment `after` from now; a year from now for what the clock cannot hold.
+pub(crate) fn deadline_after(after: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    Instant::now() + after.min(YEAR)
+}
+
+/// Whose thread this is. A layer ignores events from threads that its own sink needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ThreadRole {
+    /// A thread of the application.
+    Application,
+    /// A producer's thread, or one that its runtime spawned: what the Kafka client logs there is
+    /// not shipped to Kafka, but files still get it.
+    Kafka,
+    /// A file writer's thread: nothing of it reaches any layer of this crate.
+    File,
+}
+
+thread_local! {
+    static ROLE: Cell<ThreadRole> = const { Cell::new(ThreadRole::Application) };
+}
+
+/// Marks the running thread; called first thing on each thread that this crate starts.
+pub(crate) fn set_thread_role(role: ThreadRole) {
+    ROLE.with(|cell| cell.set(role));
+}
+
+/// The mark of the running thread. Never fails: the cell has no destructor.
+#[inline]
+pub(crate) fn thread_role() -> ThreadRole {
+    ROLE.with(Cell::get)
+}
+
+/// The number inside the running thread's `ThreadId`, as `%tid` prints it.
+pub(crate) fn thread_number() -> u64 {
+    // `ThreadId::as_u64` is unstable; its `Debug` form is `ThreadId(7)`.
+    let text = format!("{:?}", std::thread::current().id());
+    text.bytes()
+        .filter(u8::is_ascii_digit)
+        .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_before_the_epoch_count_nanoseconds_upwards() {
+        let half_before = Timestamp::from(UNIX_EPOCH - Duration::from_millis(1_500));
+        assert_eq!(
+            half_before,
+            Timestamp {
+                seconds: -2,
+                nanos: 500_000_000
+            }
+        );
+        assert_eq!(half_before.millis(), -1_500);
+        let whole = Timestamp::from(UNIX_EPOCH - Duration::from_secs(3));
+        assert_eq!((whole.seconds, whole.nanos), (-3, 0));
+    }
+
+    #[test]
+    fn the_number_of_a_thread_is_the_one_in_its_id() {
+        let (number, text) = std::thread::spawn(|| {
+            (
+                thread_number(),
+                format!("{:?}", std::thread::current().id()),
+            )
+        })
+        .join()
+        .unwrap();
+        assert_eq!(format!("ThreadId({number})"), text);
+    }
+
+    #[test]
+    fn a_role_marks_its_own_thread_only() {
+        std::thread::spawn(|| {
+            set_thread_role(ThreadRole::Kafka);
+            assert_eq!(thread_role(), ThreadRole::Kafka);
+        })
+        .join()
+        .unwrap();
+        assert_eq!(thread_role(), ThreadRole::Application);
+    }
+}
