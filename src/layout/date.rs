@@ -206,7 +206,8 @@ fn look_twice(
                 .hint("text belongs in single quotes"),
             ),
             None if items.is_empty() => {
-                notes.mistake(option.error("expected a date format, found nothing:"))
+                let message = "expected a date format, found nothing";
+                notes.mistake(PatternError::new(option.offset, 0, message))
             }
             None => Ok(()),
         };

@@ -1,7 +1,5 @@
 //! Names of targets and modules, shortened by a precision: `%c{1}`, `%c{-1}`, `%c{1.}`, `%c{1.2*}`.
 
-use super::text::starts_char;
-
 /// How a name is shortened. Words are separated by `.` or `::`; what separates two words in the name
 /// separates them in the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,32 +98,37 @@ fn fragment(text: &str) -> Fragment {
 #[inline]
 fn next_separator(name: &str, from: usize) -> Option<(usize, usize)> {
     let bytes = name.as_bytes();
-    let mut at = from;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'.' => return Some((at, at + 1)),
-            b':' if bytes.get(at + 1) == Some(&b':') => return Some((at, at + 2)),
-            _ => at += 1,
+    let mut from = from;
+    loop {
+        let rest = bytes.get(from..)?;
+        let at = from + rest.iter().position(|byte| matches!(byte, b'.' | b':'))?;
+        if bytes.get(at) == Some(&b'.') {
+            return Some((at, at + 1));
         }
+        if bytes.get(at + 1) == Some(&b':') {
+            return Some((at, at + 2));
+        }
+        from = at + 1;
     }
-    None
 }
 
 /// The last separator that ends at or before `until`.
 #[inline]
 fn last_separator(name: &str, until: usize) -> Option<(usize, usize)> {
     let bytes = name.as_bytes();
-    let mut end = until;
-    while let Some(before) = end.checked_sub(1) {
-        match bytes.get(before) {
-            Some(b'.') => return Some((before, end)),
-            Some(b':') if before > 0 && bytes.get(before - 1) == Some(&b':') => {
-                return Some((before - 1, end));
-            }
-            _ => end = before,
+    let mut until = until;
+    loop {
+        let rest = bytes.get(..until)?;
+        let at = rest.iter().rposition(|byte| matches!(byte, b'.' | b':'))?;
+        if bytes.get(at) == Some(&b'.') {
+            return Some((at, at + 1));
         }
+        let before = at.checked_sub(1)?;
+        if bytes.get(before) == Some(&b':') {
+            return Some((before, at + 1));
+        }
+        until = at;
     }
-    None
 }
 
 fn rightmost(name: &str, count: usize) -> &str {
@@ -215,13 +218,9 @@ fn first_chars(word: &str, count: usize) -> &str {
     if word.len() <= count {
         return word;
     }
-    let end = word
-        .bytes()
-        .enumerate()
-        .filter(|(_, byte)| starts_char(*byte))
+    word.char_indices()
         .nth(count)
-        .map_or(word.len(), |(at, _)| at);
-    word.get(..end).unwrap_or(word)
+        .map_or(word, |(end, _)| word.get(..end).unwrap_or(word))
 }
 
 #[cfg(test)]

@@ -34,10 +34,13 @@ pub(super) fn push_padded(out: &mut Vec<u8>, number: i64, width: usize) {
 /// The first `digits` decimal digits after the point of a number of nanoseconds, cut, not rounded.
 #[inline]
 pub(super) fn write_fraction(nanos: u32, digits: &mut [u8]) {
-    let mut rest = nanos;
-    for _ in digits.len()..9 {
-        rest /= 10;
-    }
+    // Divisors that the compiler knows are multiplications.
+    let mut rest = match digits.len() {
+        3 => nanos / 1_000_000,
+        6 => nanos / 1_000,
+        9 => nanos,
+        count => (count..9).fold(nanos, |rest, _| rest / 10),
+    };
     for digit in digits.iter_mut().rev() {
         // A remainder of ten fits.
         *digit = b'0' + (rest % 10) as u8;

@@ -71,7 +71,9 @@ fn find_word(
     let mut hint = Vec::new();
     if let Some(whose) = foreign(identifier) {
         hint.push(whose.to_owned());
-    } else if let Some(meant) = closest(identifier) {
+    } else if let Some(meant) = closest(identifier)
+        && found.is_none_or(|(name, _)| name != meant)
+    {
         hint.push(format!("did you mean `%{meant}`?"));
     }
     if let Some((name, _)) = found {

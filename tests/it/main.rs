@@ -1,5 +1,12 @@
 //! The crate as its users see it, on the in-process broker and on files.
 #![cfg(test)]
 
+mod composition;
 mod delivery;
+mod files;
+mod injection;
+mod inputs;
+mod outage;
+mod overflow;
+mod rendering;
 mod support;

@@ -125,6 +125,9 @@ fn check(versions: &Versions) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use rskafka::protocol::api_version::ApiVersion;
+    use rskafka::protocol::primitives::Int16;
+
     use super::*;
 
     fn versions(produce: (i16, i16)) -> Versions {

@@ -48,10 +48,6 @@ pub(crate) struct SealedBatch {
     pub(crate) count: u32,
     /// The length before compression, header included.
     pub(crate) uncompressed_len: usize,
-    /// The timestamp of the first record.
-    pub(crate) first_timestamp_ms: i64,
-    /// The latest timestamp.
-    pub(crate) max_timestamp_ms: i64,
 }
 
 impl RecordBatch {
@@ -75,11 +71,6 @@ impl RecordBatch {
     /// Bytes so far, uncompressed, the header included.
     pub(crate) fn len(&self) -> usize {
         self.buffer.len()
-    }
-
-    /// Records so far.
-    pub(crate) fn count(&self) -> usize {
-        self.count as usize
     }
 
     /// Whether there is nothing to seal.
@@ -146,8 +137,6 @@ impl RecordBatch {
             bytes,
             count: self.count,
             uncompressed_len,
-            first_timestamp_ms: self.first_timestamp_ms,
-            max_timestamp_ms: self.max_timestamp_ms,
         };
         self.buffer.truncate(HEADER_BYTES);
         self.count = 0;
@@ -227,7 +216,7 @@ mod tests {
             let key_len = key.as_ref().map_or(0, Vec::len);
             assert!(batch.len() - before <= RecordBatch::size_of(key_len, value.len()));
         }
-        assert_eq!(batch.count(), rows.len());
+        assert_eq!(batch.count as usize, rows.len());
         let sealed = batch.seal(&mut Compressor::new(compression), stamp);
         assert!(batch.is_empty());
         assert_eq!(batch.len(), HEADER_BYTES);
@@ -253,10 +242,6 @@ mod tests {
         let first = rows[0].0;
         let max = rows.iter().map(|row| row.0).max().unwrap();
         assert_eq!((batch.first_timestamp, batch.max_timestamp), (first, max));
-        assert_eq!(
-            (sealed.first_timestamp_ms, sealed.max_timestamp_ms),
-            (first, max)
-        );
         assert_eq!(sealed.count as usize, rows.len());
         assert_eq!(records.len(), rows.len());
         assert_eq!(
