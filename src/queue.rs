@@ -82,7 +82,7 @@ struct Shard {
     lost_by_reason: [AtomicU64; DropReason::ALL.len()],
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
     /// Capacity 0 after the worker was here, so that an idle shard holds nothing.
     current: Vec<u8>,
@@ -110,9 +110,11 @@ impl Queue {
         let shards = std::thread::available_parallelism().map_or(8, usize::from) * 2;
         let shards = shards.next_power_of_two().clamp(8, 64);
         let chunk = (buffer_memory / 64).clamp(1024, CHUNK);
+        let budget = Budget::new(buffer_memory, chunk);
+        budget.provision(IDLE_SPARES);
         Self {
             shards: (0..shards).map(|_| Shard::default()).collect(),
-            budget: Budget::new(buffer_memory, chunk),
+            budget,
             policy,
             ledger: Ledger::default(),
             leased: AtomicUsize::new(0),
@@ -305,6 +307,9 @@ impl Queue {
             entries.pending += inner.queued;
             inner.queued = 0;
         }
+        // The next round may well need twice as many.
+        self.budget
+            .provision(IDLE_SPARES.max(2 * (chunks.len() - from)));
         chunks.iter().skip(from).map(Vec::len).sum()
     }
 
@@ -449,6 +454,19 @@ impl Shard {
     #[inline]
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self {
+            current: Vec::new(),
+            // Room for a burst, so that the thread that logs does not allocate it.
+            full: Vec::with_capacity(16),
+            accepted: 0,
+            queued: 0,
+            closed: None,
+        }
     }
 }
 

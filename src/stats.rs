@@ -279,14 +279,6 @@ impl Ledger {
         });
     }
 
-    /// `count` events in flight turned out not to have been sent at all.
-    pub(crate) fn unsent(&self, count: u64) {
-        self.change(|entries| {
-            entries.in_flight -= count;
-            entries.pending += count;
-        });
-    }
-
     /// `count` events in flight were acknowledged.
     pub(crate) fn delivered(&self, count: u64) {
         self.change(|entries| {

@@ -1,4 +1,11 @@
 //! What the real Log4j 2 prints, row by row: tests/golden says where the rows come from.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -16,14 +23,14 @@ use tracing_kafka::PatternLayout;
 
 /// How many portable rows of each file matched last time. Later work may only raise these.
 const FLOORS: [(&str, usize); 8] = [
-    ("modifiers", 0),
-    ("abbreviation", 0),
-    ("dates", 0),
-    ("parser", 0),
-    ("level", 0),
-    ("context", 0),
+    ("modifiers", 230),
+    ("abbreviation", 259),
+    ("dates", 633),
+    ("parser", 266),
+    ("level", 163),
+    ("context", 242),
     ("composite", 0),
-    ("whole", 0),
+    ("whole", 135),
 ];
 /// What the first four of them are promised to reach together.
 const PROMISED: usize = 1_350;
@@ -60,7 +67,9 @@ fn layout(row: &Value, is_lenient: bool) -> Result<PatternLayout, PatternError> 
 fn pairs(object: &Value) -> Vec<(&str, &str)> {
     let object = object.as_object();
     let entries = object.into_iter().flatten();
-    entries.map(|(k, v)| (k.as_str(), v.as_str().unwrap())).collect()
+    entries
+        .map(|(k, v)| (k.as_str(), v.as_str().unwrap()))
+        .collect()
 }
 
 /// The event of a row; none for levels that `tracing` does not have.
@@ -86,12 +95,19 @@ fn event(row: &Value) -> Option<LogEvent<'_>> {
     }
     let location = &event["location"];
     if location.is_object() {
-        let line = location["line"].as_u64().map(|line| line.try_into().unwrap());
+        let line = location["line"]
+            .as_u64()
+            .map(|line| line.try_into().unwrap());
         builder = builder
             .location(location["class"].as_str(), location["file"].as_str(), line)
             .method(text(location, "method"));
     }
-    let mut names: Vec<&str> = event["ndc"].as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
+    let mut names: Vec<&str> = event["ndc"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|n| n.as_str().unwrap())
+        .collect();
     let fields = pairs(&event["mdc"]);
     if names.is_empty() && !fields.is_empty() {
         // A span without a name shows in a list of names as if it were not there.
@@ -117,13 +133,19 @@ fn instant(text: &str) -> SystemTime {
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
+    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100
+        + day_of_year
+        - 719_468;
     let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
     let clock: Vec<i64> = clock.split(':').map(|part| part.parse().unwrap()).collect();
     let seconds = days * 86_400 + clock[0] * 3_600 + clock[1] * 60 + clock[2];
     let nanos = Duration::from_nanos(format!("{fraction:0<9}").parse().unwrap());
     let whole = Duration::from_secs(seconds.unsigned_abs());
-    let base = if seconds < 0 { UNIX_EPOCH - whole } else { UNIX_EPOCH + whole };
+    let base = if seconds < 0 {
+        UNIX_EPOCH - whole
+    } else {
+        UNIX_EPOCH + whole
+    };
     base + nanos
 }
 
@@ -151,7 +173,11 @@ fn portable_rows_match_at_least_as_often_as_before() {
                 matched += 1;
             } else if shown < 5 || std::env::var_os("ALL_ROWS").is_some() {
                 shown += 1;
-                println!("{}: {:?}\n  expected {expected:?}\n  printed  {printed:?}", text(row, "id"), text(row, "pattern"));
+                println!(
+                    "{}: {:?}\n  expected {expected:?}\n  printed  {printed:?}",
+                    text(row, "id"),
+                    text(row, "pattern")
+                );
             }
         }
         println!("{name}: {matched} of {total} portable rows match");
@@ -172,7 +198,12 @@ fn widths_count_characters() {
     let mut counted = 0;
     for row in rows("modifiers") {
         if let Some(expected) = row["chars_output"].as_str() {
-            assert_eq!(rendered(&row).as_deref(), Ok(expected), "{}", text(&row, "id"));
+            assert_eq!(
+                rendered(&row).as_deref(),
+                Ok(expected),
+                "{}",
+                text(&row, "id")
+            );
             counted += 1;
         }
     }
@@ -199,7 +230,11 @@ fn what_log4j_complains_about_is_refused_when_strict() {
             let is_complained_about = !row["status"].as_array().unwrap().is_empty();
             if is_complained_about {
                 let pattern = text(&row, "pattern");
-                assert!(layout(&row, false).is_err(), "{} {pattern:?}", text(&row, "id"));
+                assert!(
+                    layout(&row, false).is_err(),
+                    "{} {pattern:?}",
+                    text(&row, "id")
+                );
             }
         }
     }

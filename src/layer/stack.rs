@@ -52,7 +52,8 @@ struct Entry {
     duplicate: bool,
     /// The epoch in which `view` was made; 0 for not yet.
     epoch: u64,
-    view: Rc<SpanContext>,
+    /// None while it is being made anew.
+    view: Option<Rc<SpanContext>>,
 }
 
 impl Stack {
@@ -68,7 +69,7 @@ impl Stack {
                 id: id.clone(),
                 duplicate,
                 epoch: 0,
-                view: Rc::default(),
+                view: None,
             });
         }
         self.depth += 1;
@@ -150,13 +151,13 @@ where
             let stack = stacks.iter_mut().find(|stack| stack.layer == layer)?;
             let entry = stack.current()?;
             if entry.epoch == epoch {
-                return Some((None, Rc::clone(&entry.view)));
+                return Some((None, entry.view.clone()));
             }
-            Some((Some(entry.id.clone()), std::mem::take(&mut entry.view)))
+            Some((Some(entry.id.clone()), entry.view.take()))
         })
         .ok()??;
     match id {
-        None => Some(view),
+        None => view,
         Some(id) => Some(renew(layer, &id, view, epoch, ctx)),
     }
 }
@@ -166,13 +167,14 @@ where
 fn renew<S>(
     layer: u64,
     id: &Id,
-    mut view: Rc<SpanContext>,
+    view: Option<Rc<SpanContext>>,
     epoch: u64,
     ctx: &Context<'_, S>,
 ) -> Rc<SpanContext>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    let mut view = view.unwrap_or_default();
     // Another holder is an event that is being rendered further out on this thread.
     if Rc::get_mut(&mut view).is_none() {
         view = Rc::default();
@@ -187,7 +189,7 @@ where
             && let Some(entry) = stack.current()
             && entry.id == *id
         {
-            entry.view = Rc::clone(&view);
+            entry.view = Some(Rc::clone(&view));
             entry.epoch = epoch;
         }
     });

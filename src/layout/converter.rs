@@ -228,7 +228,10 @@ mod tests {
             .build();
         let fields = text(&Converter::EventFields, &event);
         assert_eq!(fields, "{alpha=two, mid=true, zeta=1}");
-        assert_eq!(text(&Converter::EventField("mid".to_owned()), &event), "true");
+        assert_eq!(
+            text(&Converter::EventField("mid".to_owned()), &event),
+            "true"
+        );
         assert_eq!(text(&Converter::EventField("nope".to_owned()), &event), "");
         let sorted = LogEvent::builder().field("a", 1).field("b", 2).build();
         assert_eq!(text(&Converter::EventFields, &sorted), "{a=1, b=2}");
@@ -254,7 +257,9 @@ mod tests {
 
     #[test]
     fn chosen_span_fields_come_in_the_order_of_the_pattern() {
-        let event = LogEvent::builder().span("s", [("a", "1"), ("b", "2")]).build();
+        let event = LogEvent::builder()
+            .span("s", [("a", "1"), ("b", "2")])
+            .build();
         let names = ["b", "nope", "a"].map(str::to_owned);
         let converter = Converter::SomeSpanFields(Box::new(names));
         assert_eq!(text(&converter, &event), "{b=2, a=1}");

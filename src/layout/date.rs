@@ -26,8 +26,14 @@ static NAMED: &[(&str, &str)] = &[
     ("ISO8601_BASIC", "yyyyMMdd'T'HHmmss,SSS"),
     ("ISO8601_BASIC_PERIOD", "yyyyMMdd'T'HHmmss.SSS"),
     ("ISO8601_OFFSET_DATE_TIME_HH", "yyyy-MM-dd'T'HH:mm:ss,SSSx"),
-    ("ISO8601_OFFSET_DATE_TIME_HHMM", "yyyy-MM-dd'T'HH:mm:ss,SSSxx"),
-    ("ISO8601_OFFSET_DATE_TIME_HHCMM", "yyyy-MM-dd'T'HH:mm:ss,SSSxxx"),
+    (
+        "ISO8601_OFFSET_DATE_TIME_HHMM",
+        "yyyy-MM-dd'T'HH:mm:ss,SSSxx",
+    ),
+    (
+        "ISO8601_OFFSET_DATE_TIME_HHCMM",
+        "yyyy-MM-dd'T'HH:mm:ss,SSSxxx",
+    ),
     ("ABSOLUTE", "HH:mm:ss,SSS"),
     ("ABSOLUTE_MICROS", "HH:mm:ss,SSSSSS"),
     ("ABSOLUTE_NANOS", "HH:mm:ss,SSSSSSSSS"),
@@ -246,7 +252,9 @@ fn check_locale(
     items: &[Item],
     notes: &mut Notes,
 ) -> Result<(), PatternError> {
-    let is_known = ["en", "en-US"].iter().any(|en| en.eq_ignore_ascii_case(tag.text));
+    let is_known = ["en", "en-US"]
+        .iter()
+        .any(|en| en.eq_ignore_ascii_case(tag.text));
     if is_known || !items.iter().any(Item::is_local) {
         return Ok(());
     }
@@ -282,7 +290,10 @@ mod tests {
             assert!(!text(&date, NOV_2012, 123_456_789).is_empty(), "{name}");
         }
         let date = parse(&[], false).unwrap();
-        assert_eq!(text(&date, NOV_2012, 123_456_789), "2012-11-02 14:34:02,123");
+        assert_eq!(
+            text(&date, NOV_2012, 123_456_789),
+            "2012-11-02 14:34:02,123"
+        );
     }
 
     #[test]
@@ -306,7 +317,12 @@ mod tests {
 
     #[test]
     fn what_nobody_means_is_refused_when_strict() {
-        for odd in [&["iso8601"][..], &["HHx", "UTC", "en", "x"], &["HH b"], &[""]] {
+        for odd in [
+            &["iso8601"][..],
+            &["HHx", "UTC", "en", "x"],
+            &["HH b"],
+            &[""],
+        ] {
             assert!(parse(odd, false).is_err(), "{odd:?}");
             assert!(parse(odd, true).is_ok(), "{odd:?}");
         }

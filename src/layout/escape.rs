@@ -206,7 +206,10 @@ mod tests {
     /// The list as it is promised, apart from the code that looks at bytes.
     fn is_hostile(c: char) -> bool {
         (c.is_control() && c != '\t')
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{61c}' | '\u{200e}' | '\u{200f}')
+            || matches!(
+                c,
+                '\u{2028}' | '\u{2029}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
+            )
             || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     }
 
@@ -223,7 +226,12 @@ mod tests {
     #[test]
     fn every_character_is_escaped_or_left_as_promised() {
         for c in ('\0'..=char::MAX).filter(|c| !c.is_ascii() || *c as u32 != 0x5c) {
-            assert_eq!(escaped(&c.to_string()), expected(c), "U+{:04X}", u32::from(c));
+            assert_eq!(
+                escaped(&c.to_string()),
+                expected(c),
+                "U+{:04X}",
+                u32::from(c)
+            );
         }
         assert_eq!(escaped("a\\b"), "a\\b");
     }
@@ -251,7 +259,13 @@ mod tests {
 
     #[test]
     fn broken_utf8_does_not_panic() {
-        for bytes in [&[0xc2][..], &[0xe2, 0x80], &[0xef, 0xbb], &[0xd8], &[0xff, 0xfe]] {
+        for bytes in [
+            &[0xc2][..],
+            &[0xe2, 0x80],
+            &[0xef, 0xbb],
+            &[0xd8],
+            &[0xff, 0xfe],
+        ] {
             let mut out = bytes.to_vec();
             escape_from(&mut out, 0);
             assert_eq!(out, bytes);

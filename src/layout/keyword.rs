@@ -131,10 +131,12 @@ const MAX_LENGTH: usize = 17;
 
 /// The longest word that `identifier` begins with.
 pub(super) fn longest_prefix(identifier: &str) -> Option<(&'static str, Word)> {
-    (1..=identifier.len().min(MAX_LENGTH)).rev().find_map(|end| {
-        let prefix = identifier.get(..end)?;
-        WORDS.iter().find(|(word, _)| *word == prefix).copied()
-    })
+    (1..=identifier.len().min(MAX_LENGTH))
+        .rev()
+        .find_map(|end| {
+            let prefix = identifier.get(..end)?;
+            WORDS.iter().find(|(word, _)| *word == prefix).copied()
+        })
 }
 
 /// What to say about a word that is known from elsewhere.
@@ -152,7 +154,8 @@ pub(super) fn closest(identifier: &str) -> Option<&'static str> {
     if let Some((word, _)) = WORDS.iter().find(|(word, _)| same(word)) {
         return Some(word);
     }
-    let most = identifier.len() / 3;
+    // Two letters that changed places are two edits.
+    let most = (identifier.len() + 1) / 3;
     WORDS
         .iter()
         .filter(|(word, _)| word.len() > 2)
@@ -188,13 +191,12 @@ pub(super) fn starts_identifier(c: char) -> bool {
 
 /// Whether an identifier goes on with `c`.
 pub(super) fn continues_identifier(c: char) -> bool {
-    // Log4j looks at UTF-16 units, so nothing above U+FFFF is a letter to it.
+    // Log4j looks at UTF-16 units, so nothing above U+FFFF is a letter to it. What Java ignores in
+    // identifiers ends one here: it is text in both readings.
     c <= '\u{ffff}'
         && (c.is_alphanumeric()
             || matches!(c, '_' | '\u{b7}' | '\u{203f}' | '\u{2040}' | '\u{2054}')
-            // Combining marks, and what Java ignores inside of identifiers.
-            || matches!(c, '\u{300}'..='\u{36f}' | '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{feff}')
-            || matches!(c, '\0'..='\u{8}' | '\u{e}'..='\u{1b}' | '\u{7f}'..='\u{9f}'))
+            || matches!(c, '\u{300}'..='\u{36f}'))
 }
 
 #[cfg(test)]
@@ -218,7 +220,10 @@ mod tests {
     fn no_word_is_longer_than_assumed_or_listed_twice() {
         assert_eq!(WORDS.iter().map(|(w, _)| w.len()).max(), Some(MAX_LENGTH));
         for (index, (word, _)) in WORDS.iter().enumerate() {
-            assert!(WORDS.iter().skip(index + 1).all(|(w, _)| w != word), "{word}");
+            assert!(
+                WORDS.iter().skip(index + 1).all(|(w, _)| w != word),
+                "{word}"
+            );
         }
     }
 

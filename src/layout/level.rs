@@ -59,7 +59,10 @@ pub(super) fn texts(
             is_lower_case = value.eq_ignore_ascii_case("true");
         } else if let Some(label) = label_of(name, &mut labels) {
             *label = Some(value);
-        } else if !UNUSED.iter().any(|unused| unused.eq_ignore_ascii_case(name)) {
+        } else if !UNUSED
+            .iter()
+            .any(|unused| unused.eq_ignore_ascii_case(name))
+        {
             notes.mistake(wrong(format!("unknown level `{}`", shown(name))))?;
         }
     }
@@ -97,7 +100,9 @@ fn items(option: &str) -> impl Iterator<Item = &str> {
         let kept = option.trim_end_matches(|c: char| c == ',' || c.is_whitespace());
         (!kept.is_empty() || !option.contains(',')).then_some(kept)
     };
-    kept.into_iter().flat_map(|kept| kept.split(',')).map(str::trim)
+    kept.into_iter()
+        .flat_map(|kept| kept.split(','))
+        .map(str::trim)
 }
 
 /// Name and value, if there are exactly two parts.
@@ -139,11 +144,17 @@ mod tests {
     #[test]
     fn mistakes_are_errors_or_ignored_or_spoil_the_converter() {
         for option in ["", "WARN", "WARN=", "=x", "NOPE=x", "WARN=a=b", "a,,b"] {
-            assert!(texts(Some((option, 0)), &mut Notes::new(false)).is_err(), "{option}");
+            assert!(
+                texts(Some((option, 0)), &mut Notes::new(false)).is_err(),
+                "{option}"
+            );
             assert_eq!(lenient(option).unwrap(), NAMES, "{option}");
         }
         for option in ["length=-1", "length=x", "length=1.5"] {
-            assert!(texts(Some((option, 0)), &mut Notes::new(false)).is_err(), "{option}");
+            assert!(
+                texts(Some((option, 0)), &mut Notes::new(false)).is_err(),
+                "{option}"
+            );
             assert_eq!(lenient(option), None, "{option}");
         }
     }

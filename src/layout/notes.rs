@@ -24,11 +24,19 @@ impl Notes {
 
     /// Ends a strict reading with `error`; notes it in a lenient one.
     pub(super) fn mistake(&mut self, error: PatternError) -> Result<(), PatternError> {
+        self.mistake_with(|| error)
+    }
+
+    /// The same with an error that is costly to make: only if somebody will see it.
+    pub(super) fn mistake_with(
+        &mut self,
+        error: impl FnOnce() -> PatternError,
+    ) -> Result<(), PatternError> {
         if !self.lenient {
-            return Err(error);
+            return Err(error());
         }
         if self.warnings.len() < MAX_WARNINGS {
-            self.warnings.push(error);
+            self.warnings.push(error());
         }
         Ok(())
     }

@@ -257,7 +257,10 @@ impl<'p> Parser<'p, '_> {
                 self.next();
             }
         } else {
-            let message = format!("expected a conversion word, found `{}`", shown(self.slice(word)));
+            let message = format!(
+                "expected a conversion word, found `{}`",
+                shown(self.slice(word))
+            );
             let error = PatternError::new(word, self.at - word, message);
             self.notes.mistake(error.hint(PERCENT))?;
         }
@@ -353,7 +356,7 @@ mod tests {
                     let mut text = specifier.identifier.to_owned();
                     for option in specifier.options {
                         assert!(pattern[option.offset..].starts_with(option.text));
-                        text.push_str(&format!("{{{}}}", option.text));
+                        text.extend(["{", option.text, "}"]);
                     }
                     text
                 }
@@ -367,7 +370,10 @@ mod tests {
 
     #[test]
     fn literals_and_specifiers_take_turns() {
-        assert_eq!(lenient("[%d{HH{}}{UTC}] %-5p%%"), ["'['", "d{HH{}}{UTC}", "'] '", "p", "'%'"]);
+        assert_eq!(
+            lenient("[%d{HH{}}{UTC}] %-5p%%"),
+            ["'['", "d{HH{}}{UTC}", "'] '", "p", "'%'"]
+        );
         assert_eq!(lenient("a\\tb\\\\\\%%"), ["'a\tb\\%'"]);
     }
 
@@ -375,13 +381,22 @@ mod tests {
     fn unclosed_braces_swallow_what_log4j_swallows() {
         assert_eq!(lenient("%m{x}{y"), ["m{x}", "'{y'"]);
         assert_eq!(lenient("%m{x"), ["m", "'x'"]);
-        assert_eq!(lenient("[%d{yyyy] %-5p [%c{10}] - %m"), ["'['", "d", "'] - '", "m"]);
+        assert_eq!(
+            lenient("[%d{yyyy] %-5p [%c{10}] - %m"),
+            ["'['", "d", "'] - '", "m"]
+        );
         assert_eq!(strict("%m{x").offset(), 2);
     }
 
     #[test]
     fn what_is_no_specifier_stays_text_when_lenient_and_is_placed_when_strict() {
-        for (pattern, offset) in [("a %", 2), ("%5.x", 3), ("%-5", 0), ("% m", 1), ("%m \\q", 3)] {
+        for (pattern, offset) in [
+            ("a %", 2),
+            ("%5.x", 3),
+            ("%-5", 0),
+            ("% m", 1),
+            ("%m \\q", 3),
+        ] {
             assert_eq!(strict(pattern).offset(), offset, "{pattern}");
         }
         assert_eq!(lenient("%5.x%m"), ["'%5.x'", "m"]);

@@ -303,7 +303,193 @@ fn default_zone(name: &str) -> Result<Zone, PatternError> {
             Err(error.hint(format!("did you mean `{meant}`?")))
         }
         Lookup::Unknown(None) => {
-            Err(error.hint("expected `local`, `UTC`, `GMT+02:00` or a name such as `Europe/Berlin`"))
+            Err(error
+                .hint("expected `local`, `UTC`, `GMT+02:00` or a name such as `Europe/Berlin`"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use std::time::UNIX_EPOCH;
+
+    fn text(layout: &PatternLayout, event: &LogEvent<'_>) -> String {
+        let mut out = Vec::new();
+        layout.render(event, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[track_caller]
+    fn check(pattern: &str, expected: &str) {
+        let layout = PatternLayout::builder(pattern).zone("UTC").build().unwrap();
+        let event = LogEvent::builder()
+            .instant(UNIX_EPOCH + Duration::from_millis(1_351_866_842_123))
+            .target("shop::orders")
+            .thread("worker", 7)
+            .message("hello")
+            .span("request", [("user", "bob"), ("id", "4")])
+            .field("n", 1)
+            .location(Some("shop::orders"), Some("src/orders.rs"), Some(42))
+            .build();
+        assert_eq!(text(&layout, &event), expected, "{pattern}");
+    }
+
+    #[test]
+    fn the_pattern_of_the_readme_prints_what_it_says() {
+        check(
+            "[%d{HH:mm:ss.SSS}] [%-4level] %msg%n",
+            "[14:34:02.123] [INFO] hello\n",
+        );
+    }
+
+    #[test]
+    fn every_word_prints_its_part() {
+        check(
+            "%c|%c{1}|%C{1.}|%F|%L|%M",
+            "shop::orders|orders|s::orders|src/orders.rs|42|request",
+        );
+        check("%l", "shop::orders.request(src/orders.rs:42)");
+        check("%t %T %p", "worker 7 INFO");
+        check(
+            "%x %X %X{user} %X{user, id} %X{nope}.",
+            "[request] {id=4, user=bob} bob {user=bob, id=4} .",
+        );
+        check("%K %K{n} %%%n", "{n=1} 1 %\n");
+        check("%pid", &std::process::id().to_string());
+        check("a%n%5n|", "a\n    \n|");
+        check("%m %p{INFO=i} %m", "hello i hello");
+    }
+
+    #[test]
+    fn the_default_pattern_is_compiled() {
+        let layout = PatternLayout::default();
+        assert_eq!(layout.pattern(), DEFAULT_PATTERN);
+        assert!(layout.warnings().is_empty());
+        let event = LogEvent::builder().message("hello").target("a").build();
+        assert!(text(&layout, &event).ends_with(" INFO  [main] a - hello"));
+        assert_eq!("%m".parse::<PatternLayout>().unwrap().pattern(), "%m");
+    }
+
+    #[test]
+    fn a_number_is_taken_once_for_an_event() {
+        let layout = PatternLayout::new("%sn %m %sn").unwrap();
+        let event = LogEvent::builder().message("\u{1b}[31m").build();
+        let first = text(&layout, &event);
+        let second = text(&layout, &event);
+        let number: u64 = first.split(' ').next().unwrap().parse().unwrap();
+        assert_eq!(first, format!("{number} \\x1b[31m {number}"));
+        assert_eq!(second, format!("{0} \\x1b[31m {0}", number + 1));
+        assert_eq!(layout.fingerprint(), None);
+    }
+
+    #[test]
+    fn equal_layouts_have_equal_fingerprints_and_others_do_not() {
+        let print = |pattern: &str| PatternLayout::new(pattern).unwrap().fingerprint();
+        assert_eq!(print("%d %m"), print("%d %m"));
+        assert_ne!(print("%d %m"), print("%d %m%n"));
+        let raw = PatternLayout::builder("%d %m").escape(Escape::None);
+        assert_ne!(raw.build().unwrap().fingerprint(), print("%d %m"));
+        let utc = PatternLayout::builder("%d %m").zone("UTC");
+        assert_ne!(utc.build().unwrap().fingerprint(), print("%d %m"));
+    }
+
+    #[test]
+    fn a_line_feed_of_the_pattern_stays_and_one_of_the_event_does_not() {
+        let event = LogEvent::builder()
+            .message("a\nb")
+            .target("c\rd")
+            .thread("e\u{202e}f", 1)
+            .build();
+        let layout = PatternLayout::new("%m%n%c\n%-12t|%.3m").unwrap();
+        assert_eq!(text(&layout, &event), "a\\nb\nc\\rd\ne\\u{202e}f  |\\nb");
+        let layout = PatternLayout::new("%m").unwrap();
+        assert_eq!(text(&layout, &event), "a\\nb");
+    }
+
+    #[test]
+    fn what_stood_in_the_buffer_before_is_left_alone() {
+        let layout = PatternLayout::new("%m%n").unwrap();
+        let mut out = b"\x1b\n".to_vec();
+        layout.render(&LogEvent::builder().message("x\ty").build(), &mut out);
+        assert_eq!(out, b"\x1b\nx\ty\n");
+    }
+
+    #[test]
+    fn milliseconds_since_the_start_may_be_negative() {
+        let layout = PatternLayout::new("%r").unwrap();
+        let event = LogEvent::builder().instant(UNIX_EPOCH).build();
+        assert!(text(&layout, &event).starts_with('-'));
+    }
+
+    #[test]
+    fn an_unknown_zone_is_an_error_beside_the_pattern() {
+        let error = PatternLayout::builder("%d")
+            .zone("Nowhere")
+            .build()
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown time zone `Nowhere`; expected `local`, `UTC`, `GMT+02:00` or a name such as \
+             `Europe/Berlin`"
+        );
+        assert_eq!((error.offset(), error.length()), (0, 0));
+    }
+
+    #[test]
+    fn errors_say_where_what_and_what_was_meant() {
+        for (pattern, expected) in [
+            (
+                "%clr{%m}",
+                "unknown conversion word `%clr` at byte 0; it is Spring Boot's, write `%highlight` \
+                 or `%style`, Log4j reads it as `%c` and the text `lr`",
+            ),
+            (
+                "a %highlight{%m}",
+                "`%highlight` is not supported yet at byte 2",
+            ),
+            (
+                "%levle",
+                "unknown conversion word `%levle` at byte 0; did you mean `%level`? Log4j reads it as `%l` and the text `evle`",
+            ),
+            (
+                "%d{HH:mm:sss}",
+                "wrong number of letters `sss` in a date at byte 9",
+            ),
+            (
+                "%m{nope}",
+                "`%m` has no use for the option `nope` at byte 3",
+            ),
+        ] {
+            assert_eq!(
+                PatternLayout::new(pattern).unwrap_err().to_string(),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn words_that_are_not_supported_yet_are_refused_in_both_modes() {
+        for pattern in ["%ex", "%marker", "%reda{%m}", "%uuid"] {
+            assert!(PatternLayout::new(pattern).is_err(), "{pattern}");
+            let lenient = PatternLayout::builder(pattern).lenient(true).build();
+            assert!(lenient.is_err(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_clone_and_another_thread_print_the_same() {
+        let layout = PatternLayout::builder("%d %p %m")
+            .zone("UTC")
+            .build()
+            .unwrap();
+        let other = layout.clone();
+        let event = || LogEvent::builder().instant(UNIX_EPOCH).message("m").build();
+        let there = std::thread::spawn(move || text(&other, &event()))
+            .join()
+            .unwrap();
+        assert_eq!(text(&layout, &event()), there);
+        assert_eq!(there, "1970-01-01 00:00:00,000 INFO m");
     }
 }

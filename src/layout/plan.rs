@@ -201,14 +201,14 @@ impl Planner {
     }
 
     fn unit(&mut self, unit: Unit, modifier: Modifier) {
-        let modified = |text: String| {
+        let with_widths = |text: String| {
             let mut out = text.into_bytes();
             modifier.apply(&mut out, 0);
             String::from_utf8_lossy(&out).into_owned()
         };
         match unit {
-            Unit::Fixed(text) => self.literal(&modified(text)),
-            Unit::Level(texts) => self.level(texts.map(modified)),
+            Unit::Fixed(text) => self.literal(&with_widths(text)),
+            Unit::Level(texts) => self.level(texts.map(with_widths)),
             Unit::Date(date) => {
                 self.make_room(date.example().len().max(modifier.min));
                 self.run.push(ReadyPart::Date(date, modifier));

@@ -27,6 +27,8 @@ const RUNS: usize = 8;
 pub(super) struct Ready {
     /// Never used again by another run of this process, so that no thread shows another's text.
     id: u64,
+    /// Where the texts of its levels are kept, one after the other.
+    first_slot: usize,
     parts: Box<[ReadyPart]>,
     /// How many nanoseconds the text stays the same within a second.
     step: u32,
@@ -128,8 +130,10 @@ impl Ready {
             })
         };
         let precision = dates().map(|(date, _)| date.precision()).max().unwrap_or(0);
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Self {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            id,
+            first_slot: usize::try_from(id % RUNS as u64).unwrap_or_default() * STRIDE,
             step: 10_u32.pow(9 - precision.min(9)),
             has_level: parts.iter().any(|p| matches!(p, ReadyPart::Level(_))),
             has_date: dates().next().is_some(),
@@ -156,9 +160,7 @@ impl Ready {
             let Ok(mut slots) = slots.try_borrow_mut() else {
                 return false;
             };
-            // The remainder is below the number of slots.
-            let index = (self.id as usize % RUNS) * STRIDE + level;
-            let Some(slot) = slots.get_mut(index) else {
+            let Some(slot) = slots.get_mut(self.first_slot + level) else {
                 return false;
             };
             if slot.id == self.id && slot.second == second && slot.step == step {

@@ -68,26 +68,30 @@ fn find_word(
     {
         return Ok(found);
     }
-    let mut hint = Vec::new();
+    notes.mistake_with(|| unknown_word(specifier, found))?;
+    Ok(found)
+}
+
+/// Says what the word may have been meant as, and what Log4j makes of it.
+fn unknown_word(specifier: &Specifier<'_>, found: Option<(&'static str, Word)>) -> PatternError {
+    let identifier = specifier.identifier;
+    let mut hint = String::new();
     if let Some(whose) = foreign(identifier) {
-        hint.push(whose.to_owned());
+        hint = format!("{whose}, ");
     } else if let Some(meant) = closest(identifier)
         && found.is_none_or(|(name, _)| name != meant)
     {
-        hint.push(format!("did you mean `%{meant}`?"));
+        hint = format!("did you mean `%{meant}`? ");
     }
     if let Some((name, _)) = found {
         let rest = shown(identifier.get(name.len()..).unwrap_or_default());
-        hint.push(format!("Log4j reads it as `%{name}` and the text `{rest}`"));
+        hint.push_str("Log4j reads it as `%");
+        hint.extend([name, "` and the text `", &rest, "`"]);
     }
-    let separator = if hint.first().is_some_and(|first| first.ends_with('?')) {
-        " "
-    } else {
-        ", "
-    };
     let message = format!("unknown conversion word `%{}`", shown(identifier));
-    notes.mistake(specifier.error(message).hint(hint.join(separator)))?;
-    Ok(found)
+    specifier
+        .error(message)
+        .hint(hint.trim_end_matches([',', ' ']))
 }
 
 fn unit(

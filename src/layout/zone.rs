@@ -239,7 +239,15 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_unknown_and_wrong_case_is_recognised() {
-        for name in ["Nope/Zone", "UTC+2", "+02:00", "GMT+25", "", "GMT+1:2", "GMT+é"] {
+        for name in [
+            "Nope/Zone",
+            "UTC+2",
+            "+02:00",
+            "GMT+25",
+            "",
+            "GMT+1:2",
+            "GMT+é",
+        ] {
             assert!(matches!(Zone::find(name), Lookup::Unknown(_)), "{name}");
         }
         let Lookup::Unknown(Some(meant)) = Zone::find("America/new_york") else {

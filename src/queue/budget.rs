@@ -123,6 +123,15 @@ impl Budget {
         }
     }
 
+    /// Makes spare chunks until there are `wanted`, as far as half of the budget allows: so that it is
+    /// the worker who allocates, not the threads that log.
+    pub(super) fn provision(&self, wanted: usize) {
+        let wanted = wanted.min(self.max_spares);
+        while self.lock_spares().len() < wanted && self.try_lease(self.chunk, self.total / 2) {
+            self.give_back(Vec::with_capacity(self.chunk));
+        }
+    }
+
     /// Frees spare chunks until `keep` are left. Returns how many were freed.
     pub(super) fn trim(&self, keep: usize) -> usize {
         let mut freed = 0;

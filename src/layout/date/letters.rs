@@ -123,8 +123,7 @@ impl Item {
         match self {
             Self::Number(Number::NanoOfDay | Number::NanoOfSecond, _) => 9,
             Self::Number(Number::MilliOfDay | Number::UnixMillis, _) => 3,
-            // At most 9.
-            Self::Fraction(digits) => *digits as u32,
+            Self::Fraction(digits) => u32::try_from(*digits).unwrap_or(9),
             _ => 0,
         }
     }
@@ -248,9 +247,9 @@ fn item(letter: char, count: usize) -> Known {
         'E' => word(Word::Weekday, count, 1),
         'M' | 'L' => number_or_word(Number::Month, Word::Month, count),
         'Q' | 'q' => number_or_word(Number::Quarter, Word::Quarter, count),
-        'e' => number_or_word(Number::Weekday, Word::Weekday, count),
-        'c' if count == 2 => None,
-        'c' => number_or_word(Number::Weekday, Word::Weekday, count),
+        'e' | 'c' if letter == 'e' || count != 2 => {
+            number_or_word(Number::Weekday, Word::Weekday, count)
+        }
         'a' => (count == 1).then_some(Item::Word(Word::HalfOfDay, Style::Short)),
         'W' => number(Number::WeekOfMonth, count, 1),
         'F' => number(Number::WeekdayInMonth, count, 1),
@@ -273,7 +272,7 @@ fn item(letter: char, count: usize) -> Known {
         'z' => (count <= 3).then_some(Item::ZoneName),
         'v' if matches!(count, 1 | 4) => return Known::Bad(NOT_YET, true),
         'B' if matches!(count, 1 | 4 | 5) => return Known::Bad(NOT_YET, true),
-        'v' | 'B' => None,
+        'v' | 'B' | 'e' | 'c' => None,
         'O' | 'X' | 'x' | 'Z' => offset(letter, count).map(Item::Offset),
         _ => return Known::Not,
     };
@@ -352,7 +351,17 @@ mod tests {
 
     #[test]
     fn counts_that_mean_nothing_are_faults() {
-        for bad in ["yyyyyyyyyyy", "MMMMMM", "DDDD", "ddd", "SSSSSSSSSS", "cc", "aa", "OO", "VVV"] {
+        for bad in [
+            "yyyyyyyyyyy",
+            "MMMMMM",
+            "DDDD",
+            "ddd",
+            "SSSSSSSSSS",
+            "cc",
+            "aa",
+            "OO",
+            "VVV",
+        ] {
             let fault = compile(bad).unwrap_err();
             assert!(!fault.is_unsupported, "{bad}");
             assert_eq!(fault.length, bad.len());

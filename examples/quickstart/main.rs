@@ -1,0 +1,206 @@
+//! Logs a dozen events to Kafka and to a file, and reads both back.
+//!
+//! `cargo run --example quickstart` needs nothing but Rust: without `KAFKA_BROKERS` it starts a small
+//! broker inside this process. Kafka gets ERROR only, the file what `RUST_LOG` says. Every figure of
+//! the last line is measured, and is this run's own.
+
+use std::env;
+use std::env::VarError;
+use std::error::Error;
+use std::io;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tracing_kafka::FileLayer;
+use tracing_kafka::KafkaLayer;
+use tracing_kafka::PatternLayout;
+use tracing_kafka::WorkerGuard;
+use tracing_kafka_broker::TestBroker;
+use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::filter::FilterExt as _;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::prelude::*;
+
+mod read_back;
+mod shop;
+mod tally;
+
+use read_back::FileEnd;
+use read_back::TopicEnd;
+use tally::Tally;
+
+const TOPIC: &str = "log-message";
+const FILE: &str = "logs/quickstart.log";
+/// Log4j's pattern from the configuration that this example takes over.
+const KAFKA_PATTERN: &str = "[%d{HH:mm:ss.SSS}] [%-4level] %msg%n";
+/// Beside it: process, thread, names of the spans, and their fields.
+const FILE_PATTERN: &str = "%d %-5p %pid [%t] %c %x - %m %X%n";
+/// How many of the file's lines are shown.
+const LAST_LINES: usize = 5;
+/// Nothing here waits longer for the other side.
+const LIMIT: Duration = Duration::from_secs(10);
+
+const USAGE: &str = "\
+usage: cargo run --example quickstart [-- --follow]
+
+Logs a dozen events to Kafka and to logs/quickstart.log, and reads both back.
+
+  --follow    goes on logging every second; prints the kcat line that reads along
+  --help      prints this
+
+KAFKA_BROKERS  host:port,... of a Kafka; without it a broker starts in this process
+RUST_LOG       what goes to the file, `info` if not set; Kafka gets ERROR in any case
+";
+
+fn main() -> ExitCode {
+    let mut follow = false;
+    for argument in env::args_os().skip(1) {
+        match argument.to_str() {
+            Some("--follow") => follow = true,
+            Some("--help" | "-h") => return ended(io::stdout().write_all(USAGE.as_bytes())),
+            _ => {
+                complain(&format!("unknown argument `{}`\n\n{USAGE}", argument.display()));
+                return ExitCode::from(2);
+            }
+        }
+    }
+    match run(follow) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => match error.downcast::<io::Error>() {
+            // All others were given a text that says what was tried: this one is standard output's.
+            Ok(error) => ended(Err(*error)),
+            Err(error) => {
+                complain(&with_causes(error.as_ref()));
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+/// Returns whether what was read back is what the layers say they delivered.
+fn run(follow: bool) -> Result<bool, Box<dyn Error>> {
+    let mut out = io::stdout();
+    // A bad directive is an error here, not a panic, and not silently ERROR.
+    let from_env = || {
+        EnvFilter::builder()
+            .with_default_directive(LevelFilter::INFO.into())
+            .from_env()
+            .map_err(|error| format!("RUST_LOG: {error}"))
+    };
+    let (for_file, for_tally) = (from_env()?, from_env()?);
+
+    let (servers, broker) = find_kafka()?;
+    let (kafka, kafka_guard) = KafkaLayer::builder([servers.as_str()], TOPIC)
+        .layout(PatternLayout::new(KAFKA_PATTERN)?)
+        .property("client.id", "quickstart")
+        .build()?;
+    let mut topic = TopicEnd::find(&servers, TOPIC, LIMIT)?;
+    let (file, file_guard) = FileLayer::builder(FILE)
+        .layout(PatternLayout::new(FILE_PATTERN)?)
+        .build()?;
+    let file_end = FileEnd::find(FILE)?;
+    let (tally, offered) = Tally::new(env!("CARGO_CRATE_NAME"));
+
+    // Each layer has a filter of its own: what one leaves out the others may take.
+    tracing_subscriber::registry()
+        .with(kafka.with_filter(LevelFilter::ERROR))
+        .with(file.with_filter(for_file))
+        .with(tally.with_filter(LevelFilter::INFO.or(for_tally)))
+        .try_init()?;
+
+    let place = if broker.is_some() { " (in this process)" } else { "" };
+    writeln!(out, "Kafka at {servers}{place}, topic {TOPIC}, from offsets {topic}\n")?;
+    let run = shop::open_for_a_day();
+    flush("Kafka", &kafka_guard)?;
+    flush("the file", &file_guard)?;
+
+    let (kafka_stats, file_stats) = (kafka_guard.stats(), file_guard.stats());
+    let records = topic.read(LIMIT)?;
+    let mine = records.iter().filter(|record| record.text().contains(&run));
+    let delivered = mine.count() as u64;
+    for record in &records {
+        let (partition, offset) = (record.partition, record.offset);
+        writeln!(out, "{TOPIC}/{partition}@{offset}  {}", record.text())?;
+    }
+    let lines = file_end.read()?;
+    writeln!(out, "\n{FILE} ends with")?;
+    for line in lines.iter().skip(lines.len().saturating_sub(LAST_LINES)) {
+        writeln!(out, "  {line}")?;
+    }
+    writeln!(out, "\nKafka: {kafka_stats}\nfile:  {file_stats}\n")?;
+    let in_file = lines.len() as u64;
+    let mut is_right = agree("Kafka", kafka_stats.delivered, delivered, delivered == kafka_stats.delivered);
+    // Under RUST_LOG=debug the Kafka client may have logged more to the file meanwhile.
+    is_right &= agree("the file", file_stats.delivered, in_file, in_file >= file_stats.delivered);
+    let dropped = kafka_stats.dropped.total() + file_stats.dropped.total();
+    writeln!(
+        out,
+        "{} events offered, {delivered} delivered to {TOPIC}, {in_file} in {FILE}, {dropped} dropped",
+        offered.count(),
+    )?;
+
+    if follow {
+        writeln!(out, "\nkcat -C -b {servers} -t {TOPIC} -f '%p|%o|%T|%s\\n'\n")?;
+        shop::stay_open(&run, || writeln!(out, "Kafka: {}", kafka_guard.stats()))?;
+    }
+    // Dropping the guards flushes what is left and ends their threads; the broker goes after them.
+    drop((kafka_guard, file_guard));
+    drop(broker);
+    Ok(is_right)
+}
+
+/// The servers that `KAFKA_BROKERS` names, or a broker in this process.
+fn find_kafka() -> Result<(String, Option<TestBroker>), Box<dyn Error>> {
+    match env::var("KAFKA_BROKERS") {
+        Ok(servers) if !servers.trim().is_empty() => return Ok((servers, None)),
+        Ok(_) | Err(VarError::NotPresent) => {}
+        Err(error) => return Err(format!("KAFKA_BROKERS: {error}").into()),
+    }
+    let broker = TestBroker::builder()
+        .start_blocking()
+        .map_err(|error| format!("cannot start a broker in this process: {error}"))?;
+    Ok((broker.bootstrap(), Some(broker)))
+}
+
+fn flush(what: &str, guard: &WorkerGuard) -> Result<(), Box<dyn Error>> {
+    guard
+        .flush(LIMIT)
+        .map_err(|error| format!("cannot flush {what}: {error}; {}", guard.stats()).into())
+}
+
+/// Complains unless `holds`; returns it.
+fn agree(what: &str, said: u64, read: u64, holds: bool) -> bool {
+    if !holds {
+        complain(&format!("{what}: {said} delivered by the layer's count, but {read} were read back"));
+    }
+    holds
+}
+
+/// The end that writing to standard output came to. A reader that has gone (`… | head`) is none.
+fn ended(written: io::Result<()>) -> ExitCode {
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("cannot write to standard output: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        text = format!("{text}: {deeper}");
+        cause = deeper.source();
+    }
+    text
+}
+
+fn complain(text: &str) {
+    // Nobody is left to be told when standard error is closed.
+    let _closed = writeln!(io::stderr(), "quickstart: {text}");
+}
