@@ -75,10 +75,6 @@ pub enum Compression {
     Lz4,
 }
 
-#[expect(
-    clippy::derivable_impls,
-    reason = "the default depends on the features"
-)]
 impl Default for Compression {
     fn default() -> Self {
         #[cfg(feature = "lz4")]

@@ -266,7 +266,10 @@ impl KafkaLayerBuilder {
             Arc::clone(&queue),
         ));
         let shutdown_timeout = settings.shutdown_timeout;
-        let reporter = Reporter::new(format!("tracing-kafka: topic `{}`", settings.topic), self.on_error);
+        let reporter = Reporter::new(
+            format!("tracing-kafka: topic `{}`", settings.topic),
+            self.on_error,
+        );
         let producer = Producer::new(
             settings,
             Arc::clone(&queue),

@@ -131,7 +131,12 @@ thread_local! {
 }
 
 impl<T: Sink> Appender<T> {
-    pub(crate) fn new(layout: Box<dyn Layout>, ending: Ending, ignores: ThreadRole, sink: T) -> Self {
+    pub(crate) fn new(
+        layout: Box<dyn Layout>,
+        ending: Ending,
+        ignores: ThreadRole,
+        sink: T,
+    ) -> Self {
         Self {
             id: stack::next_layer_id(),
             layout,
@@ -329,7 +334,11 @@ pub(crate) fn contained<R>(callback: impl FnOnce() -> R) -> Option<R> {
 #[cold]
 fn cut(out: &mut Vec<u8>) {
     let mut end = MAX_EVENT_BYTES;
-    while end > 0 && out.get(end).is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {
+    while end > 0
+        && out
+            .get(end)
+            .is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000)
+    {
         end -= 1;
     }
     let missing = out.len() - end;

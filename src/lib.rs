@@ -1,4 +1,83 @@
 //! `tracing` layers that put an application's log events into Apache Kafka and into files.
+//!
+//! [`KafkaLayer`] renders each event with a layout, the pattern language of Log4j 2 for one, puts the
+//! bytes on a bounded queue and returns; a thread of its own batches, compresses and sends them, and
+//! tries again until they are acknowledged. [`FileLayer`] writes the same kind of rendered events to
+//! a file. Both are ordinary layers and take a filter each. They are for services whose logs belong
+//! in Kafka without an agent beside them, and for those who leave Log4j's Kafka appender behind.
+//!
+//! ```no_run
+//! use tracing_kafka::{FileLayer, KafkaLayer, PatternLayout};
+//! use tracing_subscriber::{filter::LevelFilter, prelude::*};
+//!
+//! let (kafka, kafka_guard) = KafkaLayer::builder(["localhost:9092"], "log-message")
+//!     .layout(PatternLayout::new("[%d{HH:mm:ss.SSS}] [%-4level] %msg%n")?)
+//!     .build()?;
+//! let (file, _file_guard) = FileLayer::builder("logs/app.log").build()?;
+//! tracing_subscriber::registry()
+//!     .with(kafka.with_filter(LevelFilter::ERROR))
+//!     .with(file.with_filter(LevelFilter::INFO))
+//!     .init();
+//! tracing::error!("out of stock");
+//! println!("{}", kafka_guard.shutdown(std::time::Duration::from_secs(5)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The way of an event
+//!
+//! ```text
+//!  application thread                                │  thread "tracing-kafka"
+//!                                                    │
+//!  info!(…) ─► filter ─► layer                       │
+//!    room in the queue?    ── no ─► OverflowPolicy   │
+//!    layout ─► this thread's buffer                  │
+//!    append to this thread's shard of the queue ─────┼─► batch per partition ─► compress once ─► send
+//!                                                    │     acknowledged │ again │ dropped, with a reason
+//! ```
+//!
+//! Every event ends in exactly one counter of [`Stats`]; at every moment
+//! `offered == delivered + queued + in_flight + dropped.total()`. The caller allocates nothing per
+//! event and never waits for Kafka or the disk, unless [`OverflowPolicy::Block`] is asked for.
+//!
+//! # What it is not
+//!
+//! * No Kafka client for other data: one layer, one topic, rendered events.
+//! * Not exactly once: a batch whose answer was lost is sent again, and may be there twice.
+//! * No export of spans: their names and fields show in the events inside them.
+//! * No TLS, SASL, keys or headers yet, no rolling files, no JSON layout. What is not there has no
+//!   setter; nothing is accepted and ignored.
+//!
+//! # Patterns
+//!
+//! | Word | Prints | | Word | Prints |
+//! |---|---|---|---|---|
+//! | `%d{HH:mm:ss.SSS}{UTC}` | date, in a zone | | `%X` `%X{name}` | fields of the spans |
+//! | `%p` `%level` | level | | `%x` | names of the spans |
+//! | `%c` `%c{1}` | target, shortened | | `%t` `%tid` | thread |
+//! | `%m` `%msg` | message | | `%F` `%L` `%C` `%M` `%l` | where it was logged |
+//! | `%K` `%K{name}` | fields of the event | | `%n` `%%` | newline, percent sign |
+//!
+//! Widths as in `%-5p` and `%.20c`. All words, options and formats: [`PatternLayout`]. What comes
+//! from an event is escaped, so that one event is one line: [`Escape`]. Anything else that turns an
+//! event into bytes is a [`Layout`].
+//!
+//! # Shutdown
+//!
+//! `build` gives a [`WorkerGuard`] beside the layer. Bind it to a name that lives as long as the
+//! application logs: dropping it is [`shutdown`](WorkerGuard::shutdown) within 5 seconds, and
+//! `let (layer, _) = builder.build()?` drops it at once. `std::process::exit`, an abort and a kill
+//! run no destructors: [`flush`](WorkerGuard::flush) before where you can. Events after the
+//! shutdown are dropped and counted.
+//!
+//! # Features
+//!
+//! | Feature | Default | |
+//! |---|---|---|
+//! | `lz4` | on | [`Compression`] by LZ4, in pure Rust, which is the default then |
+//!
+//! # Rust versions
+//!
+//! Rust 1.88 or newer. That rises in minor releases only, with a line in the changelog.
 
 mod config;
 mod error;
@@ -41,3 +120,8 @@ pub use stats::Stats;
 pub use stats::StatsHandle;
 pub use worker::ShutdownReport;
 pub use worker::WorkerGuard;
+
+/// The examples of the README, compiled and run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

@@ -26,8 +26,8 @@ use crate::stats::Health;
 use crate::stats::Ledger;
 use crate::stats::Observe;
 use crate::stats::Stats;
-use crate::sys::deadline_after;
 use crate::sys::ThreadRole;
+use crate::sys::deadline_after;
 use crate::sys::thread_role;
 
 mod budget;
@@ -252,9 +252,9 @@ impl Queue {
     }
 
     fn call_worker(&self, leased: usize) {
-        if self.parked.load(Ordering::SeqCst) && self.parked.swap(false, Ordering::SeqCst) {
-            self.waker.wake();
-        } else if leased >= self.threshold && !self.asked.swap(true, Ordering::AcqRel) {
+        let sleeps =
+            self.parked.load(Ordering::SeqCst) && self.parked.swap(false, Ordering::SeqCst);
+        if sleeps || (leased >= self.threshold && !self.asked.swap(true, Ordering::AcqRel)) {
             self.waker.wake();
         }
     }
@@ -277,9 +277,11 @@ impl Queue {
 
     #[inline]
     fn shard(&self) -> &Shard {
-        let index = thread_index() & (self.shards.len() - 1);
-        // The number of shards is a power of two, so the first is never needed.
-        self.shards.get(index).unwrap_or(&self.shards[0])
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "their number is a power of two, so the index is masked by the length"
+        )]
+        &self.shards[thread_index() & (self.shards.len() - 1)]
     }
 
     fn closed_by(&self) -> Option<DropReason> {
@@ -396,7 +398,8 @@ impl Queue {
             let mut inner = shard.lock();
             count += inner.queued;
             inner.queued = 0;
-            let leased = inner.current.capacity() + inner.full.iter().map(Vec::capacity).sum::<usize>();
+            let leased =
+                inner.current.capacity() + inner.full.iter().map(Vec::capacity).sum::<usize>();
             inner.current = Vec::new();
             inner.full.clear();
             self.budget.release(leased);
@@ -419,7 +422,11 @@ impl Observe for Queue {
     fn stats(&self) -> Stats {
         let entries = self.ledger.lock();
         // All locks at once, so that the snapshot is of one moment.
-        let shards: Vec<_> = self.shards.iter().map(|shard| (shard, shard.lock())).collect();
+        let shards: Vec<_> = self
+            .shards
+            .iter()
+            .map(|shard| (shard, shard.lock()))
+            .collect();
         let mut dropped = Dropped::default();
         let (mut accepted, mut queued, mut lost) = (0, entries.pending, 0);
         for (shard, inner) in &shards {
@@ -497,3 +504,6 @@ fn thread_index() -> usize {
         index
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,14 +47,15 @@ struct Control {
 
 /// Starts the thread `name`, which runs `body` until it returns, and gives the guard for it.
 ///
-/// The thread first makes with `prepare` what the body needs; if that fails, so does this. Whatever `body` leaves undone, by returning early or by a panic, is written off and counted.
+/// The thread first makes with `prepare` what the body needs; if that fails, so does this. `body`
+/// returns how many events it had to give up because the time for the shutdown was over; whatever `body` leaves undone, by returning early or by a panic, is written off and counted.
 pub(crate) fn spawn<T>(
     name: &str,
     role: ThreadRole,
     queue: Arc<Queue>,
     shutdown_timeout: Duration,
     prepare: impl FnOnce() -> io::Result<T> + Send + 'static,
-    body: impl FnOnce(T, &Mailbox) + Send + 'static,
+    body: impl FnOnce(T, &Mailbox) -> u64 + Send + 'static,
 ) -> io::Result<WorkerGuard> {
     let control = Arc::new(Control {
         queue,
@@ -77,7 +78,7 @@ pub(crate) fn spawn<T>(
             let outcome = catch_unwind(AssertUnwindSafe(|| body(tools, &shared.mailbox)));
             let queue = &shared.queue;
             let left = match outcome {
-                Ok(()) => queue.settle(DropReason::Shutdown, Health::Stopped),
+                Ok(given_up) => given_up + queue.settle(DropReason::Shutdown, Health::Stopped),
                 Err(payload) => {
                     drop_payload(payload);
                     queue.settle(DropReason::WorkerFailed, Health::Failed)
@@ -228,7 +229,7 @@ impl fmt::Debug for WorkerGuard {
             .field("stats", &self.stats())
             .field("health", &self.health())
             .field("shutdown_timeout", &self.shutdown_timeout)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -288,7 +289,10 @@ impl fmt::Display for ShutdownReport {
             dropped,
             ..
         } = &self.stats;
-        write!(f, "{offered} events offered, {delivered} delivered, {dropped}")?;
+        write!(
+            f,
+            "{offered} events offered, {delivered} delivered, {dropped}"
+        )?;
         if self.unknown > 0 {
             write!(f, ", {} of them possibly delivered", self.unknown)?;
         }

@@ -74,7 +74,10 @@ fn log(events: u64, span: &tracing::Span) {
 
 #[test]
 fn a_warm_thread_allocates_nothing_per_event() {
-    let broker = TestBroker::builder().partitions(3).start_blocking().unwrap();
+    let broker = TestBroker::builder()
+        .partitions(3)
+        .start_blocking()
+        .unwrap();
     broker.create_topic("log-message", 3);
     let path = std::env::temp_dir().join(format!("tracing-kafka-alloc-{}.log", std::process::id()));
     let text = "%d{ISO8601} %-5p [%t] %c{1.} %x %X %X{user} %K (%F:%L) - %m%n";
@@ -108,7 +111,10 @@ fn a_warm_thread_allocates_nothing_per_event() {
                 })
             })
             .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
     });
     kafka_guard.flush(Duration::from_secs(30)).unwrap();
     file_guard.flush(Duration::from_secs(30)).unwrap();

@@ -55,7 +55,10 @@ fn finish(mut child: Child, mut meanwhile: impl FnMut()) -> String {
 }
 
 fn broker() -> TestBroker {
-    let broker = TestBroker::builder().partitions(3).start_blocking().unwrap();
+    let broker = TestBroker::builder()
+        .partitions(3)
+        .start_blocking()
+        .unwrap();
     broker.create_topic(TOPIC, 3);
     broker
 }
@@ -114,7 +117,10 @@ fn the_layer_does_not_feed_on_its_own_client_but_files_get_what_it_says() {
     let mut rounds = 0;
     let output = finish(child, || {
         // Garbage makes the client complain; outages make it reconnect.
-        broker.fault(tracing_kafka_broker::Api::Produce, tracing_kafka_broker::Fault::WrongCorrelation);
+        broker.fault(
+            tracing_kafka_broker::Api::Produce,
+            tracing_kafka_broker::Fault::WrongCorrelation,
+        );
         std::thread::park_timeout(Duration::from_millis(100));
         broker.down_all();
         std::thread::park_timeout(Duration::from_millis(50));
@@ -124,16 +130,29 @@ fn the_layer_does_not_feed_on_its_own_client_but_files_get_what_it_says() {
         rounds += 1;
     });
     assert!(rounds >= 2, "the broker did not come and go");
-    assert!(output.contains(&format!("\noffered={CALLS} delivered={CALLS}\n")), "{output}");
+    assert!(
+        output.contains(&format!("\noffered={CALLS} delivered={CALLS}\n")),
+        "{output}"
+    );
     let records = broker.all_records(TOPIC);
     for record in &records {
-        assert!(record.text().starts_with("global event "), "{}", record.text());
+        assert!(
+            record.text().starts_with("global event "),
+            "{}",
+            record.text()
+        );
     }
     assert!(records.len() as u64 >= CALLS);
     let written = std::fs::read_to_string(folder.join("app.log")).unwrap();
-    let of_the_client = written.lines().filter(|line| line.starts_with("tracing-kafka rskafka")).count();
+    let of_the_client = written
+        .lines()
+        .filter(|line| line.starts_with("tracing-kafka rskafka"))
+        .count();
     assert!(of_the_client > 0, "the file shows nothing of the client");
-    assert!(of_the_client < 10_000, "{of_the_client} lines of the client");
+    assert!(
+        of_the_client < 10_000,
+        "{of_the_client} lines of the client"
+    );
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -193,8 +212,15 @@ fn events_inside_events_and_spans_inside_spans_end_and_are_counted() {
         .iter()
         .map(|record| record.text().to_owned())
         .collect();
-    for expected in ["[] {} outer chatty", "[] {} after", "[span] {value=chatty} inside"] {
-        assert!(records.iter().any(|record| record == expected), "{expected} in {records:?}");
+    for expected in [
+        "[] {} outer chatty",
+        "[] {} after",
+        "[span] {value=chatty} inside",
+    ] {
+        assert!(
+            records.iter().any(|record| record == expected),
+            "{expected} in {records:?}"
+        );
     }
     std::fs::remove_dir_all(folder).unwrap();
 }

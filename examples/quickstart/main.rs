@@ -60,7 +60,10 @@ fn main() -> ExitCode {
             Some("--follow") => follow = true,
             Some("--help" | "-h") => return ended(io::stdout().write_all(USAGE.as_bytes())),
             _ => {
-                complain(&format!("unknown argument `{}`\n\n{USAGE}", argument.display()));
+                complain(&format!(
+                    "unknown argument `{}`\n\n{USAGE}",
+                    argument.display()
+                ));
                 return ExitCode::from(2);
             }
         }
@@ -82,21 +85,13 @@ fn main() -> ExitCode {
 /// Returns whether what was read back is what the layers say they delivered.
 fn run(follow: bool) -> Result<bool, Box<dyn Error>> {
     let mut out = io::stdout();
-    // A bad directive is an error here, not a panic, and not silently ERROR.
-    let from_env = || {
-        EnvFilter::builder()
-            .with_default_directive(LevelFilter::INFO.into())
-            .from_env()
-            .map_err(|error| format!("RUST_LOG: {error}"))
-    };
-    let (for_file, for_tally) = (from_env()?, from_env()?);
-
+    let (for_file, for_tally) = (filter_from_env()?, filter_from_env()?);
     let (servers, broker) = find_kafka()?;
     let (kafka, kafka_guard) = KafkaLayer::builder([servers.as_str()], TOPIC)
         .layout(PatternLayout::new(KAFKA_PATTERN)?)
         .property("client.id", "quickstart")
         .build()?;
-    let mut topic = TopicEnd::find(&servers, TOPIC, LIMIT)?;
+    let mut topic_end = TopicEnd::find(&servers, TOPIC, LIMIT)?;
     let (file, file_guard) = FileLayer::builder(FILE)
         .layout(PatternLayout::new(FILE_PATTERN)?)
         .build()?;
@@ -110,45 +105,43 @@ fn run(follow: bool) -> Result<bool, Box<dyn Error>> {
         .with(tally.with_filter(LevelFilter::INFO.or(for_tally)))
         .try_init()?;
 
-    let place = if broker.is_some() { " (in this process)" } else { "" };
-    writeln!(out, "Kafka at {servers}{place}, topic {TOPIC}, from offsets {topic}\n")?;
-    let run = shop::open_for_a_day();
+    let whose = broker.as_ref().map_or("", |_| " (in this process)");
+    writeln!(out, "Kafka at {servers}{whose}, {topic_end}\n")?;
+    let order = shop::open_for_a_day();
     flush("Kafka", &kafka_guard)?;
     flush("the file", &file_guard)?;
 
     let (kafka_stats, file_stats) = (kafka_guard.stats(), file_guard.stats());
-    let records = topic.read(LIMIT)?;
-    let mine = records.iter().filter(|record| record.text().contains(&run));
-    let delivered = mine.count() as u64;
-    for record in &records {
-        let (partition, offset) = (record.partition, record.offset);
-        writeln!(out, "{TOPIC}/{partition}@{offset}  {}", record.text())?;
-    }
-    let lines = file_end.read()?;
-    writeln!(out, "\n{FILE} ends with")?;
-    for line in lines.iter().skip(lines.len().saturating_sub(LAST_LINES)) {
-        writeln!(out, "  {line}")?;
-    }
-    writeln!(out, "\nKafka: {kafka_stats}\nfile:  {file_stats}\n")?;
-    let in_file = lines.len() as u64;
-    let mut is_right = agree("Kafka", kafka_stats.delivered, delivered, delivered == kafka_stats.delivered);
-    // Under RUST_LOG=debug the Kafka client may have logged more to the file meanwhile.
-    is_right &= agree("the file", file_stats.delivered, in_file, in_file >= file_stats.delivered);
+    let delivered = show_records(&mut out, &mut topic_end, &order)?;
+    let in_file = show_lines(&mut out, &file_end)?;
+    writeln!(out, "Kafka: {kafka_stats}\nfile:  {file_stats}\n")?;
+    let is_right = agree("Kafka", kafka_stats.delivered, delivered)
+        & agree("the file", file_stats.delivered, in_file);
+    let offered = offered.count();
     let dropped = kafka_stats.dropped.total() + file_stats.dropped.total();
     writeln!(
         out,
-        "{} events offered, {delivered} delivered to {TOPIC}, {in_file} in {FILE}, {dropped} dropped",
-        offered.count(),
+        "{offered} events offered, {delivered} delivered to {TOPIC}, {in_file} in {FILE}, {dropped} dropped"
     )?;
 
     if follow {
-        writeln!(out, "\nkcat -C -b {servers} -t {TOPIC} -f '%p|%o|%T|%s\\n'\n")?;
-        shop::stay_open(&run, || writeln!(out, "Kafka: {}", kafka_guard.stats()))?;
+        let format = r"'%p|%o|%T|%s\n'";
+        writeln!(out, "\nkcat -C -b {servers} -t {TOPIC} -f {format}\n")?;
+        shop::stay_open(&order, || writeln!(out, "Kafka: {}", kafka_guard.stats()))?;
     }
     // Dropping the guards flushes what is left and ends their threads; the broker goes after them.
     drop((kafka_guard, file_guard));
     drop(broker);
     Ok(is_right)
+}
+
+/// What `RUST_LOG` says, INFO if it says nothing. Without the default directive it would be ERROR,
+/// and the file would hold what Kafka holds. A bad directive is an error here, and no panic.
+fn filter_from_env() -> Result<EnvFilter, String> {
+    EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .from_env()
+        .map_err(|error| format!("RUST_LOG: {error}"))
 }
 
 /// The servers that `KAFKA_BROKERS` names, or a broker in this process.
@@ -170,12 +163,45 @@ fn flush(what: &str, guard: &WorkerGuard) -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot flush {what}: {error}; {}", guard.stats()).into())
 }
 
-/// Complains unless `holds`; returns it.
-fn agree(what: &str, said: u64, read: u64, holds: bool) -> bool {
-    if !holds {
-        complain(&format!("{what}: {said} delivered by the layer's count, but {read} were read back"));
+/// Prints this run's records, whose text contains `order`. Returns how many there are.
+fn show_records(
+    out: &mut impl io::Write,
+    topic: &mut TopicEnd<'_>,
+    order: &str,
+) -> Result<u64, Box<dyn Error>> {
+    let mut records = topic.read(LIMIT)?;
+    let all = records.len();
+    records.retain(|record| record.text().contains(order));
+    for record in &records {
+        let (partition, offset) = (record.partition, record.offset);
+        writeln!(out, "{TOPIC}/{partition}@{offset}  {}", record.text())?;
     }
-    holds
+    if records.len() < all {
+        let others = all - records.len();
+        writeln!(out, "and {others} that somebody else sent meanwhile")?;
+    }
+    Ok(records.len() as u64)
+}
+
+/// Prints the last lines of the file. Returns how many are this run's.
+fn show_lines(out: &mut impl io::Write, file: &FileEnd) -> Result<u64, Box<dyn Error>> {
+    let lines = file.read()?;
+    writeln!(out, "\n{FILE} ends with")?;
+    for line in lines.iter().skip(lines.len().saturating_sub(LAST_LINES)) {
+        writeln!(out, "  {line}")?;
+    }
+    writeln!(out)?;
+    Ok(lines.len() as u64)
+}
+
+/// Complains if what a layer says it delivered is not what was read.
+fn agree(what: &str, said: u64, read: u64) -> bool {
+    if said != read {
+        complain(&format!(
+            "{what}: {said} delivered by the layer's count, but {read} were read back"
+        ));
+    }
+    said == read
 }
 
 /// The end that writing to standard output came to. A reader that has gone (`… | head`) is none.

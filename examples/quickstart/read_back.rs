@@ -56,13 +56,12 @@ impl<'a> TopicEnd<'a> {
     }
 }
 
-/// `0:17 1:0 2:4`: partition and offset.
+/// `topic log-message from 0@17 1@0 2@4`: partitions and offsets.
 impl fmt::Display for TopicEnd<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
+        write!(f, "topic {} from", self.topic)?;
         for (partition, offset) in &self.offsets {
-            write!(f, "{separator}{partition}:{offset}")?;
-            separator = " ";
+            write!(f, " {partition}@{offset}")?;
         }
         Ok(())
     }

@@ -57,6 +57,11 @@ pub(crate) fn stay_open(run: &str, mut show: impl FnMut() -> io::Result<()>) -> 
 /// A number that another run does not have, in another process or at another time.
 fn run_number() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let millis = since.map_or(0, |since| since.as_secs() * 1000 + u64::from(since.subsec_millis()));
-    millis.wrapping_mul(1_000_003).wrapping_add(u64::from(std::process::id())) % 1_000_000_000
+    let millis = since.map_or(0, |since| {
+        since.as_secs() * 1000 + u64::from(since.subsec_millis())
+    });
+    millis
+        .wrapping_mul(1_000_003)
+        .wrapping_add(u64::from(std::process::id()))
+        % 1_000_000_000
 }

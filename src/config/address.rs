@@ -44,7 +44,9 @@ fn check<'a>(address: &'a str, item: &str) -> Result<&'a str, BuildError> {
         return refuse("`host:port`; the port is missing");
     };
     if !is_host(host) {
-        return refuse("`host:port` with a host name, an IPv4 address or an IPv6 address in brackets");
+        return refuse(
+            "`host:port` with a host name, an IPv4 address or an IPv6 address in brackets",
+        );
     }
     let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     if !digits || !port.parse::<u16>().is_ok_and(|port| port > 0) {

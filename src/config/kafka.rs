@@ -164,7 +164,7 @@ impl KafkaOptions {
                 "a linger shorter than the delivery timeout",
             ));
         }
-        let most = self.delivery_timeout - self.linger;
+        let most = self.delivery_timeout.saturating_sub(self.linger);
         let Some(request_timeout) = self.request_timeout else {
             return Ok(DEFAULT_REQUEST_TIMEOUT.min(most));
         };
@@ -215,12 +215,18 @@ mod tests {
     #[test]
     fn zero_and_contradictory_values_are_named() {
         for (text, change) in [
-            ("`batch.size` is `0`", (|o| o.batch_size = 0) as fn(&mut KafkaOptions)),
+            (
+                "`batch.size` is `0`",
+                (|o| o.batch_size = 0) as fn(&mut KafkaOptions),
+            ),
             ("`batch.size` is `1000001`", |o| o.batch_size = 1_000_001),
             ("`buffer.memory` is `0`", |o| o.buffer_memory = 0),
-            ("`buffer.memory` is `65536` and `batch.size` is `262144`", |o| {
-                o.buffer_memory = 65_536;
-            }),
+            (
+                "`buffer.memory` is `65536` and `batch.size` is `262144`",
+                |o| {
+                    o.buffer_memory = 65_536;
+                },
+            ),
             ("`delivery.timeout.ms` is `0ns`", |o| {
                 o.delivery_timeout = Duration::ZERO;
             }),
@@ -233,7 +239,9 @@ mod tests {
             ("`socket.connection.setup.timeout.ms` is `0ns`", |o| {
                 o.connect_timeout = Duration::ZERO;
             }),
-            ("`linger.ms` is `120s`", |o| o.linger = Duration::from_secs(120)),
+            ("`linger.ms` is `120s`", |o| {
+                o.linger = Duration::from_secs(120)
+            }),
             ("`linger.ms` is", |o| o.linger = Duration::MAX),
             ("`max.block.ms` is `0ns`", |o| {
                 o.overflow = OverflowPolicy::Block {
@@ -241,7 +249,9 @@ mod tests {
                 };
             }),
             ("`client.id` is ``", |o| o.client_id = String::new()),
-            ("`client.id` is `a\\nb`", |o| o.client_id = "a\nb".to_owned()),
+            ("`client.id` is `a\\nb`", |o| {
+                o.client_id = "a\nb".to_owned()
+            }),
         ] {
             let error = refused(change);
             assert!(error.contains(text), "{error} lacks {text}");

@@ -91,18 +91,54 @@ pub const PROPERTIES: &[Property] = &[
 
 /// Kafka's names that are not supported, with what holds instead.
 const REFUSED: &[(&str, &str)] = &[
-    ("acks", "is not supported; every batch waits for all in-sync replicas"),
-    ("enable.idempotence", "is not supported yet; a retry may write a batch twice"),
-    ("key.serializer", "has no meaning here; records are bytes that a layout renders"),
-    ("value.serializer", "has no meaning here; records are bytes that a layout renders"),
-    ("max.in.flight.requests.per.connection", "is not supported; one batch per partition is in flight"),
-    ("max.request.size", "is not supported; a batch holds at most 1000000 bytes"),
-    ("partitioner.class", "is not supported yet; records go to the partitions in turn"),
-    ("retries", "is not supported; a batch is tried again until `delivery.timeout.ms`"),
-    ("retry.backoff.ms", "is not supported; retries wait 100 ms to 10 s"),
-    ("sasl.jaas.config", "is not supported yet; only PLAINTEXT listeners are"),
-    ("sasl.mechanism", "is not supported yet; only PLAINTEXT listeners are"),
-    ("security.protocol", "is not supported yet; only PLAINTEXT listeners are"),
+    (
+        "acks",
+        "is not supported; every batch waits for all in-sync replicas",
+    ),
+    (
+        "enable.idempotence",
+        "is not supported yet; a retry may write a batch twice",
+    ),
+    (
+        "key.serializer",
+        "has no meaning here; records are bytes that a layout renders",
+    ),
+    (
+        "value.serializer",
+        "has no meaning here; records are bytes that a layout renders",
+    ),
+    (
+        "max.in.flight.requests.per.connection",
+        "is not supported; one batch per partition is in flight",
+    ),
+    (
+        "max.request.size",
+        "is not supported; a batch holds at most 1000000 bytes",
+    ),
+    (
+        "partitioner.class",
+        "is not supported yet; records go to the partitions in turn",
+    ),
+    (
+        "retries",
+        "is not supported; a batch is tried again until `delivery.timeout.ms`",
+    ),
+    (
+        "retry.backoff.ms",
+        "is not supported; retries wait 100 ms to 10 s",
+    ),
+    (
+        "sasl.jaas.config",
+        "is not supported yet; only PLAINTEXT listeners are",
+    ),
+    (
+        "sasl.mechanism",
+        "is not supported yet; only PLAINTEXT listeners are",
+    ),
+    (
+        "security.protocol",
+        "is not supported yet; only PLAINTEXT listeners are",
+    ),
 ];
 
 /// Sets the property `name` on `options`.
@@ -244,7 +280,8 @@ mod tests {
     fn the_defaults_in_the_table_are_the_defaults() {
         let plain = format!("{:?}", with(&[]).unwrap());
         for property in PROPERTIES {
-            if property.default.is_empty() || (property.default == "lz4" && !cfg!(feature = "lz4")) {
+            if property.default.is_empty() || (property.default == "lz4" && !cfg!(feature = "lz4"))
+            {
                 continue;
             }
             let set = with(&[(property.name, property.default)]).unwrap();
@@ -255,11 +292,23 @@ mod tests {
     #[test]
     fn bad_values_and_unknown_names_are_errors_that_say_so() {
         for (name, value, text) in [
-            ("linger.ms", "5ms", "`linger.ms` is `5ms`, expected a whole number of milliseconds"),
+            (
+                "linger.ms",
+                "5ms",
+                "`linger.ms` is `5ms`, expected a whole number of milliseconds",
+            ),
             ("linger.ms", "-1", "`-1`"),
             ("batch.size", "", "`batch.size` is ``"),
-            ("compression.type", "zstd", "`compression.type` is `zstd`, expected `none`"),
-            ("bootstrap.servers", "b:1", "property `bootstrap.servers` is given twice"),
+            (
+                "compression.type",
+                "zstd",
+                "`compression.type` is `zstd`, expected `none`",
+            ),
+            (
+                "bootstrap.servers",
+                "b:1",
+                "property `bootstrap.servers` is given twice",
+            ),
             ("acks", "0", "property `acks` is not supported"),
             ("linger_ms", "1", "did you mean `linger.ms`?"),
             ("requestTimeout", "1", "did you mean `request.timeout.ms`?"),

@@ -35,7 +35,9 @@ mod tests {
             assert!(check(good).is_ok(), "{good}");
         }
         let too_long = "a".repeat(250);
-        for bad in ["", ".", "..", "../../x", "a b", "größe", "a\0", "a/b", &too_long] {
+        for bad in [
+            "", ".", "..", "../../x", "a b", "größe", "a\0", "a/b", &too_long,
+        ] {
             let error = check(bad).unwrap_err().to_string();
             assert!(error.contains(&format!("`{bad}`")), "{error}");
         }

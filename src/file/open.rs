@@ -9,7 +9,10 @@ use std::path::Path;
 pub(super) fn for_appending(path: &Path) -> io::Result<File> {
     if let Ok(found) = fs::metadata(path) {
         check_kind(&found)?;
-    } else if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+    } else if let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
         fs::create_dir_all(parent)?;
     }
     let mut options = File::options();

@@ -18,6 +18,7 @@ use crate::layer::Appender;
 use crate::queue::Frames;
 use crate::queue::Queue;
 use crate::queue::Wake;
+use crate::stats::DropReason;
 use crate::stats::Health;
 use crate::stats::Observe as _;
 use crate::worker::DropNotice;
@@ -57,7 +58,10 @@ impl Doorbell {
         let deadline = limit.map(|limit| Instant::now() + limit);
         while !*rung {
             let Some(deadline) = deadline else {
-                rung = self.rings.wait(rung).unwrap_or_else(PoisonError::into_inner);
+                rung = self
+                    .rings
+                    .wait(rung)
+                    .unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             let left = deadline.saturating_duration_since(Instant::now());
@@ -91,6 +95,8 @@ pub(super) struct Writer {
     /// How much of `out` the file has already.
     written: usize,
     backoff: Duration,
+    /// Records that were not written when the time was over.
+    given_up: u64,
 }
 
 impl Writer {
@@ -116,11 +122,12 @@ impl Writer {
             ends: Vec::new(),
             written: 0,
             backoff: MIN_BACKOFF,
+            given_up: 0,
         }
     }
 
-    /// Works until the shutdown that `mailbox` announces.
-    pub(super) fn run(mut self, mailbox: &Mailbox) {
+    /// Works until the shutdown that `mailbox` announces. Returns how many records it gave up.
+    pub(super) fn run(mut self, mailbox: &Mailbox) -> u64 {
         let mut quiet_rounds = 0;
         loop {
             // The flushes first: what they wait for was queued before they were asked for.
@@ -128,13 +135,13 @@ impl Writer {
             let shutdown = mailbox.shutdown_deadline();
             let bytes = self.queue.drain(&mut self.chunks);
             if !self.write_all(mailbox) {
-                return;
+                return self.given_up;
             }
             for flush in flushes {
                 flush.done();
             }
             if shutdown.is_some() {
-                return;
+                return 0;
             }
             self.tell_drops();
             quiet_rounds = if bytes == 0 { quiet_rounds + 1 } else { 0 };
@@ -192,6 +199,13 @@ impl Writer {
         let whole = self.ends.partition_point(|end| *end <= self.written);
         if whole > 0 {
             self.queue.ledger.delivered(whole as u64);
+        }
+        let rest = (self.ends.len() - whole) as u64;
+        if rest > 0 {
+            // Not handed over, or not whole: a torn line is no delivery.
+            let reason = DropReason::Shutdown;
+            self.queue.ledger.drop_in_flight(rest, reason, false);
+            self.given_up += rest;
         }
         if in_time && whole > 0 {
             self.queue.ledger.set_health(Health::Healthy);

@@ -108,7 +108,11 @@ impl Accumulator {
 
     /// Bytes of records held in any form: open, sealed, on their way.
     pub(super) fn held_bytes(&self) -> usize {
-        let open = if self.open.is_empty() { 0 } else { self.open.len() };
+        let open = if self.open.is_empty() {
+            0
+        } else {
+            self.open.len()
+        };
         open + self.sealed_bytes
     }
 
@@ -133,9 +137,7 @@ impl Accumulator {
         let Some(accepted) = self.opened.take() else {
             return;
         };
-        let sealed = self
-            .open
-            .seal(&mut self.compressor, ProducerStamp::NONE);
+        let sealed = self.open.seal(&mut self.compressor, ProducerStamp::NONE);
         let id = self.next_id;
         self.next_id += 1;
         self.outstanding.insert(id, 1);
@@ -189,10 +191,7 @@ impl Accumulator {
                     }
                     parts.seal(&mut self.compressor, ProducerStamp::NONE)
                 };
-                [
-                    seal_part(0, half),
-                    seal_part(half, contents.count() - half),
-                ]
+                [seal_part(0, half), seal_part(half, contents.count() - half)]
             }
             _ => return Err(batch),
         };

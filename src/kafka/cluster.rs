@@ -142,7 +142,10 @@ impl Cluster {
     /// Takes over a description. Returns batches whose partition is gone.
     pub(super) fn describe(&mut self, view: &ClusterView, now: Instant) -> Vec<Batch> {
         self.described = Some(now);
-        self.is_stale = view.partitions.iter().any(|partition| partition.leader.is_none());
+        self.is_stale = view
+            .partitions
+            .iter()
+            .any(|partition| partition.leader.is_none());
         self.brokers
             .retain(|id, _| view.brokers.iter().any(|broker| broker.id == *id));
         for broker in &view.brokers {

@@ -145,9 +145,10 @@ impl Producer {
         }
     }
 
-    /// Works until the shutdown that `mailbox` announces.
-    pub(super) fn run(mut self, runtime: Runtime, mailbox: &Mailbox) {
-        runtime.block_on(self.work(mailbox));
+    /// Works until the shutdown that `mailbox` announces. Returns how many events it gave up because
+    /// the time was over.
+    pub(super) fn run(mut self, runtime: Runtime, mailbox: &Mailbox) -> u64 {
+        let given_up = runtime.block_on(self.work(mailbox));
         // Dropped inside the runtime's context: an unfinished write of a request needs one.
         {
             let _context = runtime.enter();
@@ -155,9 +156,10 @@ impl Producer {
         }
         // A name look-up that hangs must not hold up the end.
         runtime.shutdown_background();
+        given_up
     }
 
-    async fn work(&mut self, mailbox: &Mailbox) {
+    async fn work(&mut self, mailbox: &Mailbox) -> u64 {
         loop {
             let now = Instant::now();
             self.read_mail(mailbox, now);
@@ -170,7 +172,7 @@ impl Producer {
             if let Some(deadline) = self.shutdown
                 && (self.accumulator.is_empty() || deadline <= Instant::now())
             {
-                return;
+                return self.write_off();
             }
             let wake = self.next_wake(Instant::now());
             self.sleep_until(wake).await;
@@ -242,7 +244,7 @@ impl Producer {
     }
 
     /// Books in the queue's budget what the accumulator holds now.
-    fn book(&mut self) {
+    pub(super) fn book(&mut self) {
         let held = self.accumulator.held_bytes();
         self.queue.exchange(self.booked, held);
         self.booked = held;

@@ -3,6 +3,7 @@
 use std::hash::BuildHasher as _;
 use std::hash::RandomState;
 use std::time::Duration;
+use std::time::Instant;
 
 /// The first wait after a failure; doubled with each further one.
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
@@ -64,8 +65,8 @@ impl Backoff {
             .saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX))
             .min(MAX_BACKOFF);
         self.failures = self.failures.saturating_add(1).min(16);
-        let share = self.random.hash_one(std::time::Instant::now()) % 1024;
-        whole / 2 + whole.mul_f64(share as f64 / 2048.0)
+        let share = self.random.hash_one(Instant::now()) % 1024;
+        whole / 2 + whole / 2048 * u32::try_from(share).unwrap_or(0)
     }
 
     /// How many failures there were in a row.
@@ -87,7 +88,10 @@ mod tests {
         let mut backoff = Backoff::default();
         for expected in [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000] {
             let wait = backoff.next().as_millis();
-            assert!((expected / 2..=expected).contains(&wait), "{wait} of {expected}");
+            assert!(
+                (expected / 2..=expected).contains(&wait),
+                "{wait} of {expected}"
+            );
         }
         backoff.reset();
         assert!(backoff.next() <= MIN_BACKOFF);

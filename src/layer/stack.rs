@@ -97,7 +97,7 @@ pub(super) fn enter(layer: u64, id: &Id) {
     // A thread that is ending has no spans worth showing.
     let _ended = STACKS.try_with(|cell| {
         if let Ok(mut stacks) = cell.try_borrow_mut() {
-            stack_of(&mut stacks, layer).push(id);
+            with_stack(&mut stacks, layer, |stack| stack.push(id));
         }
     });
 }
@@ -113,11 +113,14 @@ pub(super) fn exit(layer: u64, id: &Id) {
     });
 }
 
-fn stack_of(stacks: &mut Vec<Stack>, layer: u64) -> &mut Stack {
+/// Runs `change` on the stack of `layer`, which is made if it has none yet.
+#[inline]
+fn with_stack(stacks: &mut Vec<Stack>, layer: u64, change: impl FnOnce(&mut Stack)) {
     let known = stacks.iter().position(|stack| stack.layer == layer);
     let at = known.unwrap_or_else(|| new_stack(stacks, layer));
-    // Both give a position that exists.
-    &mut stacks[at]
+    if let Some(stack) = stacks.get_mut(at) {
+        change(stack);
+    }
 }
 
 #[cold]
@@ -252,8 +255,8 @@ mod tests {
     fn stacks_of_layers_that_are_gone_are_used_again() {
         let mut stacks = Vec::new();
         for layer in 0..1000 {
-            stack_of(&mut stacks, layer).push(&id(1));
-            stack_of(&mut stacks, layer).pop(&id(1));
+            with_stack(&mut stacks, layer, |stack| stack.push(&id(1)));
+            with_stack(&mut stacks, layer, |stack| stack.pop(&id(1)));
         }
         assert_eq!(stacks.len(), KEPT_STACKS);
     }

@@ -33,7 +33,7 @@ pub(super) enum Converter {
 
 /// The most fields that are put in order; an event shows no more.
 const MAX_FIELDS: usize = 128;
-/// How many bytes a field takes that is nowhere: none.
+/// What stands for a module that is not known.
 const UNKNOWN_CLASS: &str = "?";
 /// What Java prints for a file that a known location does not name.
 const NO_FILE: &[u8] = b"null";

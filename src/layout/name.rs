@@ -1,5 +1,7 @@
 //! Names of targets and modules, shortened by a precision: `%c{1}`, `%c{-1}`, `%c{1.}`, `%c{1.2*}`.
 
+use super::text::starts_char;
+
 /// How a name is shortened. Words are separated by `.` or `::`; what separates two words in the name
 /// separates them in the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +166,7 @@ fn write_initials(name: &str, count: usize, out: &mut Vec<u8>) {
     }
     for (index, (word, separator)) in words(name).enumerate() {
         if index + count < total {
-            out.extend_from_slice(first_chars(word, 1).as_bytes());
+            out.extend_from_slice(initial(word).as_bytes());
         } else {
             out.extend_from_slice(word.as_bytes());
         }
@@ -190,37 +192,47 @@ fn words(name: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
+/// One pass, byte by byte: names are short, and a copy for each word would cost more.
 fn write_fragments(name: &str, fragments: &[Fragment], out: &mut Vec<u8>) {
-    let mut at = 0;
+    let last = last_separator(name, name.len()).map_or(0, |(_, end)| end);
+    let (words, last) = name.as_bytes().split_at_checked(last).unwrap_or_default();
+    out.reserve(name.len());
     let mut fragments = fragments.iter();
     let mut fragment = fragments.next();
-    while let Some((from, end)) = next_separator(name, at) {
-        let word = name.get(at..from).unwrap_or_default();
-        let count = fragment.map_or(0, |fragment| fragment.count);
-        let kept = first_chars(word, count);
-        out.extend_from_slice(kept.as_bytes());
-        if kept.len() < word.len()
-            && let Some(ellipsis) = fragment.and_then(|fragment| fragment.ellipsis)
-        {
-            out.extend_from_slice(ellipsis.encode_utf8(&mut [0; 4]).as_bytes());
-        }
-        out.extend_from_slice(name.as_bytes().get(from..end).unwrap_or_default());
-        at = end;
-        if let Some(next) = fragments.next() {
-            fragment = Some(next);
+    let mut left = fragment.map_or(0, |fragment| fragment.count);
+    let mut is_cut = false;
+    let mut bytes = words.iter();
+    while let Some(&byte) = bytes.next() {
+        let is_path = byte == b':' && bytes.as_slice().first() == Some(&b':');
+        if byte == b'.' || is_path {
+            if is_cut && let Some(ellipsis) = fragment.and_then(|fragment| fragment.ellipsis) {
+                out.extend_from_slice(ellipsis.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+            out.push(byte);
+            if is_path {
+                bytes.next();
+                out.push(byte);
+            }
+            fragment = fragments.next().or(fragment);
+            left = fragment.map_or(0, |fragment| fragment.count);
+            is_cut = false;
+        } else {
+            // All bytes of a character go the way of its first.
+            let is_first = starts_char(byte);
+            is_cut |= is_first && left == 0;
+            left = left.saturating_sub(usize::from(is_first));
+            if !is_cut {
+                out.push(byte);
+            }
         }
     }
-    out.extend_from_slice(name.as_bytes().get(at..).unwrap_or_default());
+    out.extend_from_slice(last);
 }
 
-/// The first `count` characters of `word`.
-fn first_chars(word: &str, count: usize) -> &str {
-    if word.len() <= count {
-        return word;
-    }
-    word.char_indices()
-        .nth(count)
-        .map_or(word, |(end, _)| word.get(..end).unwrap_or(word))
+/// The first character of `word`.
+fn initial(word: &str) -> &str {
+    let length = word.chars().next().map_or(0, char::len_utf8);
+    word.get(..length).unwrap_or(word)
 }
 
 #[cfg(test)]

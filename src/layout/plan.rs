@@ -49,6 +49,8 @@ enum Part {
     Ready(Ready),
     Variable(Converter),
     Modified(Converter, Modifier),
+    /// Nothing; the last check comes before it.
+    End,
 }
 
 /// A literal that is copied as if it filled its array, which needs no loop.
@@ -123,6 +125,7 @@ impl Plan {
                     out.truncate(end);
                 }
                 Part::Literal(text) => out.extend_from_slice(text.as_bytes()),
+                Part::End => {}
                 Part::Modified(converter, modifier) => {
                     let start = out.len();
                     converter.write(event, number, out);
@@ -168,7 +171,7 @@ fn steps(parts: Vec<(Part, Kind)>, is_escaped: bool) -> Box<[Step]> {
     }
     if is_pending && is_escaped {
         steps.push(Step {
-            part: Part::Literal(String::new()),
+            part: Part::End,
             checks: true,
             passes: false,
         });

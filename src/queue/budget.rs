@@ -82,7 +82,8 @@ impl Budget {
         }
         let size = need.max(self.chunk);
         let limit = self.limit(level);
-        let leased = self.try_lease(size, limit) || (self.trim(0) > 0 && self.try_lease(size, limit));
+        let leased =
+            self.try_lease(size, limit) || (self.trim(0) > 0 && self.try_lease(size, limit));
         leased.then(|| Vec::with_capacity(size))
     }
 

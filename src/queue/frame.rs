@@ -18,9 +18,18 @@ pub(crate) struct Frame<'a> {
 
 /// Appends a frame. The caller has made sure that it fits without growing.
 #[inline]
-pub(super) fn append(chunk: &mut Vec<u8>, timestamp: i64, level: Level, sequence: u64, value: &[u8]) {
+pub(super) fn append(
+    chunk: &mut Vec<u8>,
+    timestamp: i64,
+    level: Level,
+    sequence: u64,
+    value: &[u8],
+) {
     // The record limit is far below 4 GiB.
-    #[expect(clippy::cast_possible_truncation, reason = "the record limit is far below 4 GiB")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the record limit is far below 4 GiB"
+    )]
     let length = value.len() as u32;
     let mut header = [0_u8; HEADER];
     let (start, rest) = header.split_at_mut(8);

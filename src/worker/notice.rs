@@ -46,7 +46,9 @@ impl DropNotice {
     /// enough ago.
     pub(crate) fn tell(&mut self, now: Instant, dropped: Dropped, log: impl FnOnce(&LogEvent<'_>)) {
         self.owed = self.enabled && dropped.total() > self.told.total();
-        let waited = self.last.is_none_or(|last| now.duration_since(last) >= EVERY);
+        let waited = self
+            .last
+            .is_none_or(|last| now.duration_since(last) >= EVERY);
         if !self.owed || !waited {
             return;
         }
@@ -61,7 +63,10 @@ impl DropNotice {
         log(&LogEvent::builder()
             .level(Level::WARN)
             .target(TARGET)
-            .thread(std::thread::current().name().unwrap_or(TARGET), crate::sys::thread_number())
+            .thread(
+                std::thread::current().name().unwrap_or(TARGET),
+                crate::sys::thread_number(),
+            )
             .message(&message)
             .build());
     }
@@ -86,7 +91,9 @@ mod tests {
                 told.push((second, String::from_utf8(message).unwrap()));
             });
         }
-        let text = |count| format!("events are missing from this log: {count} dropped (queue_full {count})");
+        let text = |count| {
+            format!("events are missing from this log: {count} dropped (queue_full {count})")
+        };
         assert_eq!(told, [(1, text(3)), (11, text(4))]);
     }
 }

@@ -111,7 +111,10 @@ fn boxes_lists_and_options_of_real_layers() {
     kafka_guard.flush(LONG).unwrap();
     file_guard.flush(LONG).unwrap();
     assert_eq!(values(&broker), ["e"]);
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), "INFO i\nWARN w\nERROR e\n");
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap(),
+        "INFO i\nWARN w\nERROR e\n"
+    );
     assert_eq!(records.take().len(), 5);
 }
 
@@ -137,9 +140,16 @@ fn several_kafka_layers_to_different_topics() {
     all_guard.flush(LONG).unwrap();
     audit_guard.flush(LONG).unwrap();
     assert_eq!(values(&broker).len(), 2);
-    let audited: Vec<_> = broker.all_records("audit").iter().map(|r| r.text().to_owned()).collect();
+    let audited: Vec<_> = broker
+        .all_records("audit")
+        .iter()
+        .map(|r| r.text().to_owned())
+        .collect();
     assert_eq!(audited, ["{left=7, user=bob} login"]);
-    assert_eq!((all_guard.stats().offered, audit_guard.stats().offered), (2, 1));
+    assert_eq!(
+        (all_guard.stats().offered, audit_guard.stats().offered),
+        (2, 1)
+    );
 }
 
 /// A subscriber that is not the registry, but looks spans up as it does: it wraps one.
@@ -150,6 +160,14 @@ struct Wrapping {
 }
 
 impl Subscriber for Wrapping {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> tracing_core::Interest {
+        self.registry.register_callsite(metadata)
+    }
+
+    fn event_enabled(&self, event: &tracing::Event<'_>) -> bool {
+        self.registry.event_enabled(event)
+    }
+
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         self.registry.enabled(metadata)
     }

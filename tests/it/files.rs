@@ -19,21 +19,30 @@ fn lines_are_appended_and_end_with_exactly_one_newline() {
     let folder = Folder::new();
     let path = folder.file("deep/er/app.log");
     for text in ["%m", "%m%n", "%m%n%n"] {
-        let (layer, guard) = FileLayer::builder(&path).layout(pattern(text)).build().unwrap();
+        let (layer, guard) = FileLayer::builder(&path)
+            .layout(pattern(text))
+            .build()
+            .unwrap();
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             tracing::info!("{text}");
         });
         let report = guard.shutdown(LONG);
         assert_eq!(report.stats.delivered, 1);
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), "%m\n%m%n\n%m%n%n\n");
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap(),
+        "%m\n%m%n\n%m%n%n\n"
+    );
 }
 
 #[test]
 fn a_line_is_written_without_a_flush() {
     let folder = Folder::new();
     let path = folder.file("app.log");
-    let (layer, guard) = FileLayer::builder(&path).layout(pattern("%m")).build().unwrap();
+    let (layer, guard) = FileLayer::builder(&path)
+        .layout(pattern("%m"))
+        .build()
+        .unwrap();
     let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
     for number in 1..=3 {
         tracing::dispatcher::with_default(&dispatch, || tracing::info!("line"));
@@ -42,7 +51,9 @@ fn a_line_is_written_without_a_flush() {
         });
         // Long enough for the writer to fall asleep until the next event.
         let start = Instant::now();
-        wait_until("some quiet", || start.elapsed() > Duration::from_millis(400));
+        wait_until("some quiet", || {
+            start.elapsed() > Duration::from_millis(400)
+        });
     }
     assert_eq!(guard.stats().delivered, 3);
     assert_eq!(guard.health(), Health::Healthy);
@@ -77,7 +88,11 @@ fn eight_threads_lose_and_tear_nothing_and_keep_their_order() {
     for line in text.lines() {
         let (thread, number) = line.split_once(' ').unwrap();
         let thread: usize = thread.parse().unwrap();
-        assert_eq!(number.parse::<u64>().unwrap(), next[thread], "thread {thread}");
+        assert_eq!(
+            number.parse::<u64>().unwrap(),
+            next[thread],
+            "thread {thread}"
+        );
         next[thread] += 1;
     }
     assert_eq!(next, [count; 8]);
@@ -102,8 +117,16 @@ fn a_full_disk_is_told_the_application_goes_on_and_everything_is_counted() {
     wait_until("the health", || guard.health() == Health::Retrying);
     let start = Instant::now();
     let report = guard.shutdown(Duration::from_millis(500));
-    assert!(start.elapsed() <= Duration::from_millis(600), "{:?}", start.elapsed());
-    assert_eq!(report.stats.dropped.get(DropReason::Shutdown), 100, "{report}");
+    assert!(
+        start.elapsed() <= Duration::from_millis(600),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!(
+        report.stats.dropped.get(DropReason::Shutdown),
+        100,
+        "{report}"
+    );
     assert_conserved(&report.stats);
 }
 
@@ -115,13 +138,19 @@ fn the_sinks_trouble_is_its_own() {
     let folder = Folder::new();
     let path = folder.file("app.log");
     let (kafka, kafka_guard) = crate::support::kafka(&broker).build().unwrap();
-    let (file, file_guard) = FileLayer::builder(&path).layout(pattern("%m")).build().unwrap();
+    let (file, file_guard) = FileLayer::builder(&path)
+        .layout(pattern("%m"))
+        .build()
+        .unwrap();
     let subscriber = tracing_subscriber::registry().with(kafka).with(file);
     tracing::subscriber::with_default(subscriber, || {
         (0..1000).for_each(|number| tracing::info!("{number}"));
     });
     file_guard.flush(LONG).unwrap();
-    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1000);
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap().lines().count(),
+        1000
+    );
     let report = kafka_guard.shutdown(Duration::from_millis(100));
     assert_eq!(report.stats.dropped.get(DropReason::Shutdown), 1000);
 }

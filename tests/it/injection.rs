@@ -75,7 +75,10 @@ proptest! {
 fn a_file_has_as_many_lines_as_there_were_events() {
     let folder = Folder::new();
     let path = folder.file("app.log");
-    let (layer, guard) = FileLayer::builder(&path).layout(pattern("%p %m%n")).build().unwrap();
+    let (layer, guard) = FileLayer::builder(&path)
+        .layout(pattern("%p %m%n"))
+        .build()
+        .unwrap();
     let texts = [
         "plain",
         "two\nlines",
@@ -93,6 +96,9 @@ fn a_file_has_as_many_lines_as_there_were_events() {
     guard.shutdown(LONG);
     let written = std::fs::read_to_string(&path).unwrap();
     assert_eq!(written.lines().count(), texts.len(), "{written}");
-    assert!(written.lines().all(|line| line.starts_with("INFO ")), "{written}");
+    assert!(
+        written.lines().all(|line| line.starts_with("INFO ")),
+        "{written}"
+    );
     assert!(written.contains(r"forged\nERROR admin"), "{written}");
 }

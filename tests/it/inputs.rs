@@ -25,14 +25,26 @@ fn good() -> tracing_kafka::KafkaLayerBuilder {
 #[test]
 fn addresses_and_topics() {
     let none: [&str; 0] = [];
-    refused(KafkaLayer::builder(none, "logs"), &["bootstrap.servers", "at least one address"]);
-    refused(KafkaLayer::builder([""], "logs"), &["bootstrap.servers", "empty address"]);
-    refused(KafkaLayer::builder(["kafka"], "logs"), &["`kafka`", "the port is missing"]);
+    refused(
+        KafkaLayer::builder(none, "logs"),
+        &["bootstrap.servers", "at least one address"],
+    );
+    refused(
+        KafkaLayer::builder([""], "logs"),
+        &["bootstrap.servers", "empty address"],
+    );
+    refused(
+        KafkaLayer::builder(["kafka"], "logs"),
+        &["`kafka`", "the port is missing"],
+    );
     refused(
         KafkaLayer::builder(["{butterflyserver:port}"], "logs"),
         &["`{butterflyserver:port}`", "expected `host:port`"],
     );
-    refused(KafkaLayer::builder(["a:1"], "größe"), &["`topic`", "`größe`", "ASCII"]);
+    refused(
+        KafkaLayer::builder(["a:1"], "größe"),
+        &["`topic`", "`größe`", "ASCII"],
+    );
     refused(KafkaLayer::builder(["a:1"], ""), &["`topic`", "1 to 249"]);
     refused(KafkaLayer::builder(["a:1"], ".."), &["`..`"]);
 }
@@ -46,14 +58,28 @@ fn sizes_times_and_properties() {
         &["`buffer.memory` is `100000`", "`batch.size` is `200000`"],
     );
     refused(good().linger(Duration::MAX), &["`linger.ms`"]);
-    refused(good().delivery_timeout(Duration::ZERO), &["`delivery.timeout.ms`"]);
-    refused(good().request_timeout(Duration::from_secs(200)), &["`request.timeout.ms`"]);
     refused(
-        good().overflow(OverflowPolicy::Block { max_wait: Duration::ZERO }),
+        good().delivery_timeout(Duration::ZERO),
+        &["`delivery.timeout.ms`"],
+    );
+    refused(
+        good().request_timeout(Duration::from_secs(200)),
+        &["`request.timeout.ms`"],
+    );
+    refused(
+        good().overflow(OverflowPolicy::Block {
+            max_wait: Duration::ZERO,
+        }),
         &["`max.block.ms`"],
     );
-    refused(good().property("linger.ms", "soon"), &["`linger.ms` is `soon`", "milliseconds"]);
-    refused(good().property("lingr", "1"), &["property `lingr` is unknown", "`linger.ms`"]);
+    refused(
+        good().property("linger.ms", "soon"),
+        &["`linger.ms` is `soon`", "milliseconds"],
+    );
+    refused(
+        good().property("lingr", "1"),
+        &["property `lingr` is unknown", "`linger.ms`"],
+    );
     refused(
         good().property("bootstrap.servers", "b:1"),
         &["`bootstrap.servers`", "twice", "`b:1`"],
@@ -84,7 +110,10 @@ fn paths_that_are_no_log_file() {
     let refuse = |path: &std::path::Path, part: &str| {
         let error = FileLayer::builder(path).build().map(|_| ()).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert!(error.to_string().contains(&path.display().to_string()), "{error}");
+        assert!(
+            error.to_string().contains(&path.display().to_string()),
+            "{error}"
+        );
         assert!(cause.contains(part), "{cause}");
     };
     refuse(folder.path(), "directory");
@@ -94,7 +123,10 @@ fn paths_that_are_no_log_file() {
     #[cfg(unix)]
     {
         let pipe = folder.file("pipe");
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        let made = std::process::Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap();
         assert!(made.success());
         refuse(&pipe, "pipe");
     }
@@ -103,7 +135,10 @@ fn paths_that_are_no_log_file() {
         .build()
         .map(|_| ())
         .unwrap_err();
-    assert!(error.to_string().contains("`buffer.memory` is `1`"), "{error}");
+    assert!(
+        error.to_string().contains("`buffer.memory` is `1`"),
+        "{error}"
+    );
 }
 
 #[test]

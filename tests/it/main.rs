@@ -3,6 +3,7 @@
 
 mod composition;
 mod delivery;
+mod faults;
 mod files;
 mod injection;
 mod inputs;

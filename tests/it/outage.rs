@@ -44,7 +44,10 @@ fn gives_up_in_time(server: &str, count: u64) {
     });
     assert!(start.elapsed() < Duration::from_secs(2), "a caller waited");
     let flushed = guard.flush(Duration::from_millis(300));
-    assert!(matches!(flushed, Err(FlushError::Timeout { .. })), "{flushed:?}");
+    assert!(
+        matches!(flushed, Err(FlushError::Timeout { .. })),
+        "{flushed:?}"
+    );
     let start = Instant::now();
     let report = guard.shutdown(Duration::from_secs(2));
     let took = start.elapsed();
@@ -113,7 +116,10 @@ fn a_broker_that_freezes_on_produce_leaves_the_outcome_unknown() {
     assert!(start.elapsed() <= Duration::from_millis(600));
     assert_eq!(report.stats.dropped.get(DropReason::Shutdown), 1);
     assert_eq!(report.unknown, 1);
-    assert!(report.to_string().contains("1 of them possibly delivered"), "{report}");
+    assert!(
+        report.to_string().contains("1 of them possibly delivered"),
+        "{report}"
+    );
 }
 
 #[test]
@@ -221,7 +227,11 @@ fn no_event_is_lost_uncounted_while_the_broker_comes_and_goes() {
     let read = values(&broker);
     let distinct: BTreeSet<&String> = read.iter().collect();
     assert_eq!(report.stats.delivered, calls);
-    assert_eq!(distinct.len() as u64, report.stats.delivered, "a duplicate is no delivery");
+    assert_eq!(
+        distinct.len() as u64,
+        report.stats.delivered,
+        "a duplicate is no delivery"
+    );
 }
 
 /// Compares the counters with each other, again and again, for `time`.
@@ -251,7 +261,9 @@ fn no_event_is_lost_uncounted_when_the_buffer_overflows_and_time_runs_out() {
         guard.stats().dropped.get(DropReason::Deadline) > 0
     });
     broker.up_all().unwrap();
-    wait_until("an empty buffer", || guard.stats().queued + guard.stats().in_flight == 0);
+    wait_until("an empty buffer", || {
+        guard.stats().queued + guard.stats().in_flight == 0
+    });
     calls += log_from_eight_threads(&dispatch, 100, |_| {});
     guard.flush(LONG).unwrap();
     let report = guard.shutdown(LONG);
@@ -266,7 +278,10 @@ fn no_event_is_lost_uncounted_when_the_buffer_overflows_and_time_runs_out() {
     // The second round repeats texts of the first, which may have been delivered, too.
     assert!(distinct.len() as u64 <= stats.delivered, "{report}");
     assert!(read.len() as u64 >= stats.delivered, "{report}");
-    assert!(read.len() as u64 <= stats.delivered + report.unknown, "{report}");
+    assert!(
+        read.len() as u64 <= stats.delivered + report.unknown,
+        "{report}"
+    );
 }
 
 #[test]
@@ -278,10 +293,15 @@ fn the_layer_works_without_tokio_and_after_the_applications_runtime_is_gone() {
         tracing::dispatcher::with_default(&dispatch, || tracing::info!("{text}"));
     };
     log("before any runtime");
-    let current = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let current = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     current.block_on(async { log("current thread") });
     drop(current);
-    let multi = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let multi = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     multi.block_on(async {
         log("in a runtime");
         guard.flush_async(LONG).await.unwrap();
@@ -302,7 +322,10 @@ fn a_guard_dropped_inside_a_runtime_delivers_and_later_events_are_counted() {
     let (layer, guard) = kafka(&broker).build().unwrap();
     let handle = guard.stats_handle();
     let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         tracing::dispatcher::with_default(&dispatch, || tracing::info!("before"));
         drop(guard);
@@ -332,7 +355,10 @@ fn a_topic_that_stays_missing_is_told_and_recovers() {
         tracing::event!(Level::WARN, "waits for its topic");
     });
     let error = told.recv_timeout(LONG).unwrap();
-    assert!(error.contains("`log-message`") && error.contains("UNKNOWN_TOPIC"), "{error}");
+    assert!(
+        error.contains("`log-message`") && error.contains("UNKNOWN_TOPIC"),
+        "{error}"
+    );
     wait_until("the health", || guard.health() == Health::Misconfigured);
     broker.create_topic(TOPIC, 1);
     guard.flush(LONG).unwrap();

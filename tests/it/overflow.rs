@@ -27,7 +27,10 @@ struct Counted(Arc<AtomicU64>);
 impl Layout for Counted {
     fn render(&self, _event: &LogEvent<'_>, out: &mut Vec<u8>) {
         let number = self.0.fetch_add(1, Ordering::Relaxed);
-        out.extend((0..1000_u64).map(|i| (number.wrapping_mul(i + 7).wrapping_mul(0x9e37_79b9) >> 13) as u8));
+        out.extend(
+            (0..1000_u64)
+                .map(|i| (number.wrapping_mul(i + 7).wrapping_mul(0x9e37_79b9) >> 13) as u8),
+        );
     }
 }
 
@@ -45,7 +48,11 @@ fn low_levels_are_refused_first_and_refused_events_are_not_rendered() {
     let held = |level: &str| {
         let stats = guard.stats();
         assert_conserved(&stats);
-        assert!(stats.buffer_bytes <= BUFFER as u64, "{level}: {}", stats.buffer_bytes);
+        assert!(
+            stats.buffer_bytes <= BUFFER as u64,
+            "{level}: {}",
+            stats.buffer_bytes
+        );
         stats.queued
     };
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
@@ -66,18 +73,31 @@ fn low_levels_are_refused_first_and_refused_events_are_not_rendered() {
         // At 80, 90 and 100 % of the buffer, in records of about 1010 bytes, save one chunk.
         for (count, share) in [(debug, 80), (info, 90), (error, 100)] {
             let limit = BUFFER as u64 * share / 100 / 1010;
-            assert!((limit * 80 / 100..=limit).contains(&count), "{count} of {limit}");
+            assert!(
+                (limit * 80 / 100..=limit).contains(&count),
+                "{count} of {limit}"
+            );
         }
         let before = rendered.load(Ordering::Relaxed);
         let refused = guard.stats().dropped.get(DropReason::QueueFull);
         (0..1000).for_each(|_| tracing::debug!("refused"));
-        assert_eq!(rendered.load(Ordering::Relaxed), before, "rendered for nothing");
-        assert_eq!(guard.stats().dropped.get(DropReason::QueueFull), refused + 1000);
+        assert_eq!(
+            rendered.load(Ordering::Relaxed),
+            before,
+            "rendered for nothing"
+        );
+        assert_eq!(
+            guard.stats().dropped.get(DropReason::QueueFull),
+            refused + 1000
+        );
     });
     broker.up_all().unwrap();
     guard.flush(LONG).unwrap();
     let stats = guard.stats();
-    assert_eq!(stats.offered, stats.delivered + stats.dropped.get(DropReason::QueueFull));
+    assert_eq!(
+        stats.offered,
+        stats.delivered + stats.dropped.get(DropReason::QueueFull)
+    );
 }
 
 #[test]

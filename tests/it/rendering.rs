@@ -186,7 +186,11 @@ fn sizes_are_limited_and_the_cut_says_so() {
         tracing::info!(field = %long, "{long}");
     });
     let record = &records[0];
-    assert!(record.len() < 64 * 1024 + 2 * 32 * 1024 + 200, "{}", record.len());
+    assert!(
+        record.len() < 64 * 1024 + 2 * 32 * 1024 + 200,
+        "{}",
+        record.len()
+    );
     assert_eq!(record.matches(" bytes cut]").count(), 3);
     struct Huge;
     impl Layout for Huge {
@@ -200,7 +204,11 @@ fn sizes_are_limited_and_the_cut_says_so() {
     });
     let record = records.take().remove(0);
     assert!(record.len() <= 256 * 1024 + 40, "{}", record.len());
-    assert!(record.ends_with("ö…[737856 bytes cut]"), "{}", &record[record.len() - 40..]);
+    assert!(
+        record.ends_with("ö…[737856 bytes cut]"),
+        "{}",
+        &record[record.len() - 40..]
+    );
 }
 
 #[test]

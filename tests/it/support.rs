@@ -20,7 +20,10 @@ pub(crate) const TOPIC: &str = "log-message";
 
 /// A broker on a thread of its own, so that no runtime of a test matters to it.
 pub(crate) fn broker() -> TestBroker {
-    let broker = TestBroker::builder().partitions(3).start_blocking().unwrap();
+    let broker = TestBroker::builder()
+        .partitions(3)
+        .start_blocking()
+        .unwrap();
     broker.create_topic(TOPIC, 3);
     broker
 }

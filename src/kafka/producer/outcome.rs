@@ -96,7 +96,10 @@ impl Producer {
         self.cluster.ask_after = self.after(wait, now);
         self.cluster.is_stale = true;
         if !passes || self.cluster.backoff.failures() > TOPIC_PATIENCE {
-            let message = format!("the cluster does not give topic `{topic}`: {}", error_name(code));
+            let message = format!(
+                "the cluster does not give topic `{topic}`: {}",
+                error_name(code)
+            );
             self.trouble("topic", message);
             self.queue.ledger.set_health(Health::Misconfigured);
         }
@@ -226,7 +229,9 @@ impl Producer {
     fn leader_changed(&mut self, index: i32, batch: Batch, part: &PartitionAnswer, now: Instant) {
         self.cluster.is_stale = true;
         let lane = self.cluster.lanes.get_mut(&index);
-        let is_first = lane.as_ref().is_some_and(|lane| lane.backoff.failures() == 0);
+        let is_first = lane
+            .as_ref()
+            .is_some_and(|lane| lane.backoff.failures() == 0);
         let mut wait = None;
         if let Some(hint) = &part.leader {
             if let Some(lane) = lane {

@@ -133,7 +133,11 @@ impl Producer {
 
     /// Gives up what has waited longer than the delivery timeout.
     pub(super) fn expire(&mut self, now: Instant) {
-        if self.accumulator.span_ends_at().is_some_and(|end| end <= now) {
+        if self
+            .accumulator
+            .span_ends_at()
+            .is_some_and(|end| end <= now)
+        {
             self.accumulator.seal();
         }
         let Some(limit) = now.checked_sub(self.settings.delivery_timeout) else {
@@ -164,8 +168,38 @@ impl Producer {
             .min()
     }
 
-    /// Counts a batch as dropped.
+    /// Gives up everything: the time for the shutdown is over. Returns how many events that were.
+    pub(super) fn write_off(&mut self) -> u64 {
+        self.accumulator.seal();
+        let mut rest: Vec<Batch> = Vec::new();
+        for lane in self.cluster.lanes.values_mut() {
+            if let Some(mut batch) = lane.in_flight.take() {
+                batch.possibly_persisted = true;
+                rest.push(batch);
+            }
+            rest.extend(lane.retries.drain(..));
+        }
+        while let Some(batch) = self.accumulator.next_ready() {
+            rest.push(batch);
+        }
+        for batch in &rest {
+            self.count_dropped(batch, DropReason::Shutdown);
+        }
+        self.book();
+        rest.iter().map(Batch::count).sum()
+    }
+
+    /// Counts a batch as dropped, and tells of it.
     pub(super) fn give_up(&mut self, batch: &Batch, reason: DropReason) {
+        self.count_dropped(batch, reason);
+        let count = batch.count();
+        self.trouble(
+            reason.as_str(),
+            format!("{count} events were dropped, reason {reason}"),
+        );
+    }
+
+    fn count_dropped(&mut self, batch: &Batch, reason: DropReason) {
         let count = batch.count();
         if batch.sent {
             let unknown = batch.possibly_persisted;
@@ -174,10 +208,6 @@ impl Producer {
             self.queue.ledger.drop_pending(count, reason);
         }
         self.accumulator.done(batch);
-        self.trouble(
-            reason.as_str(),
-            format!("{count} events were dropped, reason {reason}"),
-        );
     }
 }
 
