@@ -315,18 +315,17 @@ impl Queue {
         chunks.iter().skip(from).map(Vec::len).sum()
     }
 
-    /// Gives a drained chunk back.
-    pub(crate) fn give_back(&self, chunk: Vec<u8>) {
-        self.budget.give_back(chunk);
+    /// Gives a drained chunk back; what the worker holds in forms of its own takes `after` bytes now,
+    /// where it took `before`.
+    pub(crate) fn give_back(&self, chunk: Vec<u8>, before: usize, after: usize) {
+        self.budget.give_back(chunk, before, after);
         self.tell_waiting();
     }
 
-    /// The worker holds `before` bytes in forms of its own no longer, but `after`.
+    /// What the worker holds in forms of its own takes `after` bytes now, where it took `before`.
     pub(crate) fn exchange(&self, before: usize, after: usize) {
-        if after > before {
-            self.budget.charge(after - before);
-        } else if after < before {
-            self.budget.release(before - after);
+        self.budget.exchange(before, after);
+        if after < before {
             self.tell_waiting();
         }
     }

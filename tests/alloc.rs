@@ -58,7 +58,7 @@ fn log(events: u64, span: &tracing::Span) {
         let _entered = span.enter();
         tracing::info!(
             number,
-            ratio = 0.25 * number as f64,
+            ratio = 0.25 * f64::from(u32::try_from(number).unwrap()),
             name = "orders",
             ok = true,
             debug = ?(number, "pair"),

@@ -210,7 +210,7 @@ fn events_inside_events_and_spans_inside_spans_end_and_are_counted() {
     let records: Vec<String> = broker
         .all_records(TOPIC)
         .iter()
-        .map(|record| record.text().to_owned())
+        .map(tracing_kafka_broker::Record::text)
         .collect();
     for expected in [
         "[] {} outer chatty",

@@ -240,7 +240,7 @@ mod tests {
                 o.connect_timeout = Duration::ZERO;
             }),
             ("`linger.ms` is `120s`", |o| {
-                o.linger = Duration::from_secs(120)
+                o.linger = Duration::from_secs(120);
             }),
             ("`linger.ms` is", |o| o.linger = Duration::MAX),
             ("`max.block.ms` is `0ns`", |o| {
@@ -250,7 +250,7 @@ mod tests {
             }),
             ("`client.id` is ``", |o| o.client_id = String::new()),
             ("`client.id` is `a\\nb`", |o| {
-                o.client_id = "a\nb".to_owned()
+                o.client_id = "a\nb".to_owned();
             }),
         ] {
             let error = refused(change);

@@ -176,7 +176,7 @@ impl Writer {
                 self.ends.push(self.out.len());
             }
             // Its bytes count until the file has them: here they are in `out`, which is bounded.
-            self.queue.give_back(chunk);
+            self.queue.give_back(chunk, 0, 0);
         }
         self.write_out(mailbox)
     }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
+use super::wire::BATCH_HEADER_BYTES;
 use super::wire::BatchContents;
 use super::wire::Compressor;
 use super::wire::ProducerStamp;
@@ -41,8 +42,8 @@ impl Batch {
         u64::from(self.sealed.count)
     }
 
-    fn len(&self) -> usize {
-        self.sealed.bytes.len()
+    fn record_bytes(&self) -> usize {
+        self.sealed.bytes.len().saturating_sub(BATCH_HEADER_BYTES)
     }
 }
 
@@ -106,14 +107,10 @@ impl Accumulator {
         self.opened.is_some()
     }
 
-    /// Bytes of records held in any form: open, sealed, on their way.
+    /// Bytes of records held in any form: open, sealed, on their way. Without the batches' headers, so
+    /// that records take less here than in the chunks that they came in.
     pub(super) fn held_bytes(&self) -> usize {
-        let open = if self.open.is_empty() {
-            0
-        } else {
-            self.open.len()
-        };
-        open + self.sealed_bytes
+        self.open.len().saturating_sub(BATCH_HEADER_BYTES) + self.sealed_bytes
     }
 
     /// Whether the open batch should leave as soon as it can.
@@ -141,7 +138,7 @@ impl Accumulator {
         let id = self.next_id;
         self.next_id += 1;
         self.outstanding.insert(id, 1);
-        self.sealed_bytes += sealed.bytes.len();
+        self.sealed_bytes += sealed.bytes.len().saturating_sub(BATCH_HEADER_BYTES);
         self.ready.push_back(Batch {
             id,
             sealed,
@@ -198,21 +195,22 @@ impl Accumulator {
         if let Some(parts) = self.outstanding.get_mut(&batch.id) {
             *parts += 1;
         }
-        self.sealed_bytes -= batch.len();
-        self.sealed_bytes += halves.iter().map(|half| half.bytes.len()).sum::<usize>();
-        Ok(halves.map(|sealed| Batch {
+        self.sealed_bytes -= batch.record_bytes();
+        let halves = halves.map(|sealed| Batch {
             id: batch.id,
             sealed,
             accepted: batch.accepted,
             sent: batch.sent,
             possibly_persisted: batch.possibly_persisted,
             doubtful: batch.doubtful,
-        }))
+        });
+        self.sealed_bytes += halves.iter().map(Batch::record_bytes).sum::<usize>();
+        Ok(halves)
     }
 
     /// The batch is delivered or given up.
     pub(super) fn done(&mut self, batch: &Batch) {
-        self.sealed_bytes -= batch.len();
+        self.sealed_bytes -= batch.record_bytes();
         if let Some(parts) = self.outstanding.get_mut(&batch.id) {
             *parts -= 1;
             if *parts == 0 {
@@ -281,12 +279,12 @@ mod tests {
         let start = Instant::now();
         let mut accumulator = accumulator(1000);
         for number in 0..30_u8 {
-            push(&mut accumulator, &[number; 100_000], start);
+            push(&mut accumulator, &vec![number; 100_000], start);
         }
         accumulator.seal();
         let mut seen = Vec::new();
         while let Some(batch) = accumulator.next_ready() {
-            assert!(batch.len() <= MAX_BATCH_BYTES);
+            assert!(batch.sealed.bytes.len() <= MAX_BATCH_BYTES);
             let contents = BatchContents::read(&batch.sealed.bytes).unwrap();
             seen.extend(contents.records().map(|record| record.value[0]));
         }

@@ -174,7 +174,8 @@ impl Producer {
             {
                 return self.write_off();
             }
-            let wake = self.next_wake(Instant::now());
+            // The same `now` as above: a moment that has passed since was not acted upon yet.
+            let wake = self.next_wake(now);
             self.sleep_until(wake).await;
         }
     }
@@ -228,8 +229,9 @@ impl Producer {
             for frame in Frames::new(&chunk) {
                 self.accumulator.push(&frame, accepted);
             }
-            self.queue.give_back(chunk);
-            self.book();
+            let held = self.accumulator.held_bytes();
+            self.queue.give_back(chunk, self.booked, held);
+            self.booked = held;
             if self.accumulator.is_due(now) {
                 self.send(now);
             }
@@ -258,7 +260,8 @@ impl Producer {
         }
     }
 
-    /// When the loop has to turn again if nothing happens before.
+    /// When the loop has to turn again if nothing happens before. All that was possible at `now` is
+    /// done; what becomes possible after it is a reason to wake, even if it is past by now.
     fn next_wake(&mut self, now: Instant) -> Option<Instant> {
         if self.may_park() && self.queue.park() {
             self.next_drain = None;

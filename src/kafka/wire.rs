@@ -25,6 +25,7 @@ pub(crate) use connection::Connection;
 pub(crate) use error::WireError;
 pub(crate) use produce::PartitionAnswer;
 pub(crate) use produce::ProduceAnswer;
+pub(crate) use record_batch::HEADER_BYTES as BATCH_HEADER_BYTES;
 pub(crate) use record_batch::ProducerStamp;
 pub(crate) use record_batch::RecordBatch;
 pub(crate) use record_batch::SealedBatch;

@@ -109,18 +109,40 @@ impl Budget {
         Some(spare)
     }
 
-    /// Gives a drained chunk back: it becomes a spare one, or its bytes are free.
-    pub(super) fn give_back(&self, mut chunk: Vec<u8>) {
+    /// Gives a drained chunk back, whose records the worker now holds in a form of its own: all of
+    /// that took `before` bytes and takes `after` now. The chunk becomes a spare one where there is
+    /// room for both, else its bytes are free.
+    ///
+    /// One step, so that no caller takes the bytes in between.
+    pub(super) fn give_back(&self, mut chunk: Vec<u8>, before: usize, after: usize) {
         let size = chunk.capacity();
         let mut spares = self.lock_spares();
-        let closed = self.used.load(Ordering::Relaxed) & CLOSED != 0;
-        if !closed && size == self.chunk && spares.len() < self.max_spares {
+        if size == self.chunk && spares.len() < self.max_spares && self.try_exchange(before, after)
+        {
             chunk.clear();
             spares.push(chunk);
             self.spare_bytes.fetch_add(size, Ordering::Relaxed);
         } else {
-            drop(spares);
-            self.release(size);
+            self.exchange(before + size, after);
+        }
+    }
+
+    /// Counts `after` bytes instead of `before`, if that does not exceed the budget.
+    fn try_exchange(&self, before: usize, after: usize) -> bool {
+        self.used
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |used| {
+                let then = used.checked_sub(before)?.checked_add(after)?;
+                (used & CLOSED == 0 && then <= self.total).then_some(then)
+            })
+            .is_ok()
+    }
+
+    /// Counts `after` bytes instead of `before`, whatever the limit.
+    pub(super) fn exchange(&self, before: usize, after: usize) {
+        if after > before {
+            self.used.fetch_add(after - before, Ordering::AcqRel);
+        } else {
+            self.used.fetch_sub(before - after, Ordering::AcqRel);
         }
     }
 
@@ -129,7 +151,7 @@ impl Budget {
     pub(super) fn provision(&self, wanted: usize) {
         let wanted = wanted.min(self.max_spares);
         while self.lock_spares().len() < wanted && self.try_lease(self.chunk, self.total / 2) {
-            self.give_back(Vec::with_capacity(self.chunk));
+            self.give_back(Vec::with_capacity(self.chunk), 0, 0);
         }
     }
 
@@ -145,12 +167,6 @@ impl Budget {
             freed += 1;
         }
         freed
-    }
-
-    /// Counts bytes that the worker holds in another form, whatever the limit: it has just freed
-    /// the chunks that they came in.
-    pub(super) fn charge(&self, bytes: usize) {
-        self.used.fetch_add(bytes, Ordering::AcqRel);
     }
 
     pub(super) fn release(&self, bytes: usize) {
@@ -199,13 +215,29 @@ mod tests {
         let budget = Budget::new(1600, 100);
         let first = budget.lease(Level::ERROR, 10).unwrap();
         let second = budget.lease(Level::ERROR, 10).unwrap();
-        budget.give_back(first);
-        budget.give_back(second);
+        budget.give_back(first, 0, 0);
+        budget.give_back(second, 0, 0);
         assert_eq!(budget.used(), 200, "two spares are memory too");
         let whole = budget.lease(Level::ERROR, 1600).unwrap();
         assert_eq!(whole.capacity(), 1600);
         assert_eq!(budget.used(), 1600, "the spares made way");
         assert!(budget.lease(Level::ERROR, 1).is_none());
+    }
+
+    #[test]
+    fn what_the_worker_keeps_of_a_chunk_is_counted_in_its_place() {
+        let budget = Budget::new(1000, 100);
+        let chunks: Vec<_> = std::iter::from_fn(|| budget.lease(Level::ERROR, 10)).collect();
+        let mut held = 0;
+        for chunk in chunks {
+            budget.give_back(chunk, held, held + 60);
+            held += 60;
+            assert!(budget.used() <= 1000);
+        }
+        assert_eq!(
+            budget.used(),
+            held + budget.spare_bytes.load(Ordering::Relaxed)
+        );
     }
 
     #[test]
@@ -215,7 +247,7 @@ mod tests {
         budget.close();
         assert!(!budget.has_room(Level::ERROR));
         assert!(budget.lease(Level::ERROR, 10).is_none());
-        budget.give_back(chunk);
+        budget.give_back(chunk, 0, 0);
         assert_eq!(budget.used(), 0);
     }
 }

@@ -45,7 +45,7 @@ fn drain(queue: &Queue) -> Vec<(u64, Vec<u8>)> {
     let mut values = Vec::new();
     for chunk in chunks {
         values.extend(Frames::new(&chunk).map(|frame| (frame.sequence, frame.value.to_vec())));
-        queue.give_back(chunk);
+        queue.give_back(chunk, 0, 0);
     }
     values
 }

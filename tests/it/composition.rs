@@ -143,7 +143,7 @@ fn several_kafka_layers_to_different_topics() {
     let audited: Vec<_> = broker
         .all_records("audit")
         .iter()
-        .map(|r| r.text().to_owned())
+        .map(tracing_kafka_broker::Record::text)
         .collect();
     assert_eq!(audited, ["{left=7, user=bob} login"]);
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tracing_kafka::FileLayer;
-use tracing_kafka::Layout;
+use tracing_kafka::Layout as _;
 use tracing_kafka::LogEvent;
 use tracing_kafka::MemoryLayer;
 use tracing_subscriber::prelude::*;
@@ -91,7 +91,9 @@ fn a_file_has_as_many_lines_as_there_were_events() {
         "tail\n",
     ];
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-        texts.iter().for_each(|text| tracing::info!("{text}"));
+        for text in texts {
+            tracing::info!("{text}");
+        }
     });
     guard.shutdown(LONG);
     let written = std::fs::read_to_string(&path).unwrap();

@@ -178,6 +178,13 @@ fn a_layout_that_panics_costs_its_event_only() {
     assert_eq!(guard.stats().dropped.get(DropReason::FormatError), 1);
 }
 
+struct Huge;
+impl Layout for Huge {
+    fn render(&self, _event: &LogEvent<'_>, out: &mut Vec<u8>) {
+        out.extend("ö".repeat(500_000).bytes());
+    }
+}
+
 #[test]
 fn sizes_are_limited_and_the_cut_says_so() {
     let long = "ä".repeat(200_000);
@@ -192,12 +199,6 @@ fn sizes_are_limited_and_the_cut_says_so() {
         record.len()
     );
     assert_eq!(record.matches(" bytes cut]").count(), 3);
-    struct Huge;
-    impl Layout for Huge {
-        fn render(&self, _event: &LogEvent<'_>, out: &mut Vec<u8>) {
-            out.extend("ö".repeat(500_000).bytes());
-        }
-    }
     let (layer, records) = MemoryLayer::new(Huge);
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         tracing::info!("");

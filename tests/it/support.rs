@@ -37,7 +37,7 @@ pub(crate) fn kafka(broker: &TestBroker) -> KafkaLayerBuilder {
     KafkaLayer::builder([broker.bootstrap()], TOPIC)
         .layout(pattern("%m"))
         .linger(Duration::from_millis(5))
-        .on_error(|_| {})
+        .on_error(|error| println!("{:?} on_error: {error}", std::time::SystemTime::now()))
 }
 
 /// The values of all records in `TOPIC`.

@@ -28,6 +28,8 @@ use crate::stats::Health;
 const MAX_DOUBTFUL: u32 = 3;
 /// So many times may the topic be unknown before the user is told: it may just be being created.
 const TOPIC_PATIENCE: u32 = 3;
+/// So many attempts at least fit into the delivery timeout.
+const MIN_ATTEMPTS: u32 = 8;
 /// The longest wait between attempts while the layer is being shut down.
 const HURRIED_BACKOFF: Duration = Duration::from_millis(500);
 
@@ -274,12 +276,13 @@ impl Producer {
         }
     }
 
-    /// The moment after `wait`; sooner while the layer is being shut down.
+    /// The moment after `wait`; sooner where the delivery timeout leaves room for few attempts, and
+    /// while the layer is being shut down.
     fn after(&self, wait: Duration, now: Instant) -> Instant {
         let most = if self.shutdown.is_some() {
             HURRIED_BACKOFF
         } else {
-            Duration::MAX
+            self.settings.delivery_timeout / MIN_ATTEMPTS
         };
         now + wait.min(most)
     }

@@ -6,7 +6,7 @@ use super::compress::Compressor;
 use super::varint;
 
 /// Bytes in front of the records.
-pub(super) const HEADER_BYTES: usize = 61;
+pub(crate) const HEADER_BYTES: usize = 61;
 /// Where the part under the checksum begins: at the attributes.
 pub(super) const CHECKED_FROM: usize = 21;
 /// The most that a record takes beside its key and value: length (5), attributes (1), timestamp
