@@ -43,8 +43,8 @@ pub(crate) trait Sink: Send + Sync + 'static {
     type Admission;
     /// Whether an event of `level` may be rendered; a refused one is counted.
     fn admit(&self, level: Level) -> Option<Self::Admission>;
-    /// Takes a rendered event.
-    fn push(&self, admission: Self::Admission, level: Level, millis: i64, record: &[u8]);
+    /// Takes a rendered event that happened `nanos` after the Unix epoch.
+    fn push(&self, admission: Self::Admission, level: Level, nanos: i64, record: &[u8]);
     /// Counts an event that was not rendered.
     fn count_lost(&self, reason: DropReason);
     /// Counts values that could not be formatted inside records that were kept.
@@ -60,8 +60,8 @@ impl Sink for Arc<Queue> {
     }
 
     #[inline]
-    fn push(&self, admission: Admission, level: Level, millis: i64, record: &[u8]) {
-        Queue::push(self, admission, level, millis, record);
+    fn push(&self, admission: Admission, level: Level, nanos: i64, record: &[u8]) {
+        Queue::push(self, admission, level, nanos, record);
     }
 
     fn count_lost(&self, reason: DropReason) {
@@ -219,8 +219,12 @@ impl<T: Sink> Appender<T> {
         if failures > 0 {
             self.sink.count_format_failures(failures);
         }
-        self.sink
-            .push(admission, event.level(), event.timestamp().millis(), out);
+        self.sink.push(
+            admission,
+            event.level(),
+            event.timestamp().unix_nanos(),
+            out,
+        );
         if out.capacity() > KEEP_BYTES {
             *out = Vec::new();
         }

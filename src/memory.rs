@@ -79,7 +79,7 @@ impl Sink for MemoryRecords {
         Some(())
     }
 
-    fn push(&self, (): (), _level: Level, _millis: i64, record: &[u8]) {
+    fn push(&self, (): (), _level: Level, _nanos: i64, record: &[u8]) {
         self.lock()
             .push(String::from_utf8_lossy(record).into_owned());
     }

@@ -32,10 +32,12 @@ use crate::sys::thread_role;
 
 mod budget;
 mod frame;
+mod merge;
 
 use budget::Budget;
 pub(crate) use frame::Frame;
 pub(crate) use frame::Frames;
+pub(crate) use merge::in_time_order;
 
 /// The chunk that a shard leases at a time, where the budget is not smaller than a few of them.
 const CHUNK: usize = 64 * 1024;
@@ -90,6 +92,13 @@ struct Inner {
     accepted: u64,
     queued: u64,
     closed: Option<DropReason>,
+}
+
+/// Frames of one shard, taken from the queue.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    shard: usize,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Leave to render one event; made before rendering so that a full queue costs no rendering.
@@ -210,22 +219,22 @@ impl Queue {
 
     /// Appends a rendered event to this thread's shard. An event without room is counted as lost.
     #[inline]
-    pub(crate) fn push(&self, admission: Admission, level: Level, timestamp: i64, value: &[u8]) {
+    pub(crate) fn push(&self, admission: Admission, level: Level, nanos: i64, value: &[u8]) {
         let shard = self.shard();
         let mut inner = shard.lock();
         if inner.current.capacity() - inner.current.len() >= frame::HEADER + value.len()
             && inner.closed.is_none()
         {
-            inner.append(&shard.lost, level, timestamp, value);
+            inner.append(&shard.lost, level, nanos, value);
         } else {
             drop(inner);
-            self.push_cold(admission, level, timestamp, value);
+            self.push_cold(admission, level, nanos, value);
         }
     }
 
     /// The rare push: leases a chunk, and sees to it that the worker comes.
     #[cold]
-    fn push_cold(&self, mut admission: Admission, level: Level, timestamp: i64, value: &[u8]) {
+    fn push_cold(&self, mut admission: Admission, level: Level, nanos: i64, value: &[u8]) {
         let shard = self.shard();
         let need = frame::HEADER + value.len();
         loop {
@@ -240,7 +249,7 @@ impl Queue {
                 if full.capacity() > 0 {
                     inner.full.push(full);
                 }
-                inner.append(&shard.lost, level, timestamp, value);
+                inner.append(&shard.lost, level, nanos, value);
                 drop(inner);
                 return self.call_worker(leased);
             }
@@ -293,32 +302,39 @@ impl Queue {
 impl Queue {
     /// Takes all chunks, each shard's in its order, and books their events as pending.
     ///
-    /// Returns the number of bytes in them.
-    pub(crate) fn drain(&self, chunks: &mut Vec<Vec<u8>>) -> usize {
+    /// All shards are taken at one moment: an event that came before another, on whatever thread,
+    /// never comes in a later drain. Returns the number of bytes in the chunks.
+    pub(crate) fn drain(&self, chunks: &mut Vec<Chunk>) -> usize {
         self.leased.store(0, Ordering::Relaxed);
         let from = chunks.len();
-        for shard in &self.shards {
-            let mut entries = self.ledger.lock();
-            let mut inner = shard.lock();
+        let mut entries = self.ledger.lock();
+        let mut shards: Vec<_> = self.shards.iter().map(Shard::lock).collect();
+        for (shard, inner) in shards.iter_mut().enumerate() {
             if inner.queued == 0 || entries.settled {
                 continue;
             }
             let current = std::mem::take(&mut inner.current);
-            chunks.append(&mut inner.full);
-            chunks.push(current);
+            let full = inner.full.drain(..).chain([current]);
+            chunks.extend(full.map(|bytes| Chunk { shard, bytes }));
             entries.pending += inner.queued;
             inner.queued = 0;
         }
+        drop(shards);
+        drop(entries);
         // The next round may well need twice as many.
         self.budget
             .provision(IDLE_SPARES.max(2 * (chunks.len() - from)));
-        chunks.iter().skip(from).map(Vec::len).sum()
+        chunks
+            .iter()
+            .skip(from)
+            .map(|chunk| chunk.bytes.len())
+            .sum()
     }
 
     /// Gives a drained chunk back; what the worker holds in forms of its own takes `after` bytes now,
     /// where it took `before`.
-    pub(crate) fn give_back(&self, chunk: Vec<u8>, before: usize, after: usize) {
-        self.budget.give_back(chunk, before, after);
+    pub(crate) fn give_back(&self, chunk: Chunk, before: usize, after: usize) {
+        self.budget.give_back(chunk.bytes, before, after);
         self.tell_waiting();
     }
 
@@ -478,9 +494,9 @@ impl Default for Inner {
 
 impl Inner {
     #[inline]
-    fn append(&mut self, lost: &AtomicU64, level: Level, timestamp: i64, value: &[u8]) {
+    fn append(&mut self, lost: &AtomicU64, level: Level, nanos: i64, value: &[u8]) {
         let sequence = self.accepted + lost.load(Ordering::Relaxed);
-        frame::append(&mut self.current, timestamp, level, sequence, value);
+        frame::append(&mut self.current, nanos, level, sequence, value);
         self.accepted += 1;
         self.queued += 1;
     }

@@ -22,12 +22,20 @@ impl Timestamp {
         Self::from(SystemTime::now())
     }
 
-    /// Whole milliseconds since the epoch, rounded down; what a Kafka record carries.
+    /// Whole milliseconds since the epoch, rounded down.
     #[inline]
     pub(crate) fn millis(self) -> i64 {
         self.seconds
             .saturating_mul(1000)
             .saturating_add(i64::from(self.nanos / 1_000_000))
+    }
+
+    /// Nanoseconds since the epoch, from the year 1677 to 2262.
+    #[inline]
+    pub(crate) fn unix_nanos(self) -> i64 {
+        self.seconds
+            .saturating_mul(1_000_000_000)
+            .saturating_add(i64::from(self.nanos))
     }
 }
 
@@ -117,6 +125,7 @@ mod tests {
             }
         );
         assert_eq!(half_before.millis(), -1_500);
+        assert_eq!(half_before.unix_nanos(), -1_500_000_000);
         let whole = Timestamp::from(UNIX_EPOCH - Duration::from_secs(3));
         assert_eq!((whole.seconds, whole.nanos), (-3, 0));
     }

@@ -15,9 +15,10 @@ use tracing::Level;
 
 use crate::error::DeliveryError;
 use crate::layer::Appender;
-use crate::queue::Frames;
+use crate::queue::Chunk;
 use crate::queue::Queue;
 use crate::queue::Wake;
+use crate::queue::in_time_order;
 use crate::stats::DropReason;
 use crate::stats::Health;
 use crate::stats::Observe as _;
@@ -87,7 +88,7 @@ pub(super) struct Writer {
     reporter: Reporter,
     notice: DropNotice,
     appender: Arc<Appender<Arc<Queue>>>,
-    chunks: Vec<Vec<u8>>,
+    chunks: Vec<Chunk>,
     /// Lines on their way to the file.
     out: Vec<u8>,
     /// Where each record in `out` ends.
@@ -167,18 +168,23 @@ impl Writer {
 
     /// Writes every chunk taken. Returns false if the time for the shutdown is over.
     fn write_all(&mut self, mailbox: &Mailbox) -> bool {
-        for chunk in std::mem::take(&mut self.chunks) {
-            for frame in Frames::new(&chunk) {
-                if self.out.len() + frame.value.len() > WRITE_BYTES && !self.write_out(mailbox) {
-                    return false;
-                }
-                self.out.extend_from_slice(frame.value);
-                self.ends.push(self.out.len());
+        let chunks = std::mem::take(&mut self.chunks);
+        let mut in_time = true;
+        for frame in in_time_order(&chunks) {
+            if self.out.len() + frame.value.len() > WRITE_BYTES {
+                in_time = self.write_out(mailbox);
             }
-            // Its bytes count until the file has them: here they are in `out`, which is bounded.
+            if !in_time {
+                break;
+            }
+            self.out.extend_from_slice(frame.value);
+            self.ends.push(self.out.len());
+        }
+        let in_time = in_time && self.write_out(mailbox);
+        for chunk in chunks {
             self.queue.give_back(chunk, 0, 0);
         }
-        self.write_out(mailbox)
+        in_time
     }
 
     /// Writes what is gathered, again and again until it is written or the time is over.

@@ -99,7 +99,7 @@ impl Accumulator {
         if self.open.is_empty() {
             self.opened = Some(accepted);
         }
-        self.open.push(frame.timestamp, None, frame.value);
+        self.open.push(frame.millis(), None, frame.value);
     }
 
     /// Whether a batch has been begun.
@@ -254,7 +254,7 @@ mod tests {
 
     fn push(accumulator: &mut Accumulator, value: &[u8], accepted: Instant) {
         let frame = Frame {
-            timestamp: 1,
+            nanos: 1,
             level: Level::INFO,
             sequence: 0,
             value,

@@ -22,6 +22,7 @@ use super::wire::WireError;
 use crate::config::KafkaSettings;
 use crate::error::DeliveryError;
 use crate::layer::Appender;
+use crate::queue::Chunk;
 use crate::queue::Frames;
 use crate::queue::Queue;
 use crate::queue::Wake;
@@ -100,7 +101,7 @@ pub(super) struct Producer {
     flushes: Vec<(u64, Flush)>,
     /// Bytes of the buffer that are booked for what the accumulator holds.
     booked: usize,
-    chunks: Vec<Vec<u8>>,
+    chunks: Vec<Chunk>,
     /// When the queue is looked at next; none while the producer sleeps until the next event.
     next_drain: Option<Instant>,
     /// When it was last looked at: what it holds was accepted since.
@@ -226,7 +227,7 @@ impl Producer {
         let accepted = self.last_drain;
         self.last_drain = now;
         for chunk in std::mem::take(&mut self.chunks) {
-            for frame in Frames::new(&chunk) {
+            for frame in Frames::new(&chunk.bytes) {
                 self.accumulator.push(&frame, accepted);
             }
             let held = self.accumulator.held_bytes();

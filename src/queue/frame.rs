@@ -2,14 +2,14 @@
 
 use tracing::Level;
 
-/// Value length (4), level (1), unused (3), milliseconds (8), sequence (8).
+/// Value length (4), level (1), unused (3), time (8), sequence (8).
 pub(crate) const HEADER: usize = 24;
 
 /// One rendered event, as it lies in a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Frame<'a> {
-    /// Milliseconds since the Unix epoch.
-    pub(crate) timestamp: i64,
+    /// When it was logged, in nanoseconds since the Unix epoch.
+    pub(crate) nanos: i64,
     pub(crate) level: Level,
     /// Rises by one with every event offered to the shard, so a gap is exactly a drop.
     pub(crate) sequence: u64,
@@ -18,13 +18,7 @@ pub(crate) struct Frame<'a> {
 
 /// Appends a frame. The caller has made sure that it fits without growing.
 #[inline]
-pub(super) fn append(
-    chunk: &mut Vec<u8>,
-    timestamp: i64,
-    level: Level,
-    sequence: u64,
-    value: &[u8],
-) {
+pub(super) fn append(chunk: &mut Vec<u8>, nanos: i64, level: Level, sequence: u64, value: &[u8]) {
     // The record limit is far below 4 GiB.
     #[expect(
         clippy::cast_possible_truncation,
@@ -35,7 +29,7 @@ pub(super) fn append(
     let (start, rest) = header.split_at_mut(8);
     let (time, number) = rest.split_at_mut(8);
     start.copy_from_slice(&(u64::from(length) | u64::from(level_code(level)) << 32).to_le_bytes());
-    time.copy_from_slice(&timestamp.to_le_bytes());
+    time.copy_from_slice(&nanos.to_le_bytes());
     number.copy_from_slice(&sequence.to_le_bytes());
     chunk.extend_from_slice(&header);
     chunk.extend_from_slice(value);
@@ -53,6 +47,13 @@ impl<'a> Frames<'a> {
     }
 }
 
+impl Frame<'_> {
+    /// When it was logged, in whole milliseconds since the Unix epoch: what a Kafka record carries.
+    pub(crate) fn millis(&self) -> i64 {
+        self.nanos.div_euclid(1_000_000)
+    }
+}
+
 impl<'a> Iterator for Frames<'a> {
     type Item = Frame<'a>;
 
@@ -65,7 +66,7 @@ impl<'a> Iterator for Frames<'a> {
         let (value, rest) = rest.split_at_checked(usize::try_from(start & 0xffff_ffff).ok()?)?;
         self.rest = rest;
         Some(Frame {
-            timestamp: i64::from_le_bytes(*time),
+            nanos: i64::from_le_bytes(*time),
             level: code_level(start >> 32),
             sequence: u64::from_le_bytes(*number),
             value,
@@ -112,7 +113,7 @@ mod tests {
             append(&mut chunk, timestamp, level, sequence, value);
         }
         let read: Vec<_> = Frames::new(&chunk)
-            .map(|f| (f.timestamp, f.level, f.sequence, f.value))
+            .map(|f| (f.nanos, f.level, f.sequence, f.value))
             .collect();
         assert_eq!(read, frames);
     }

@@ -44,7 +44,8 @@ fn drain(queue: &Queue) -> Vec<(u64, Vec<u8>)> {
     queue.drain(&mut chunks);
     let mut values = Vec::new();
     for chunk in chunks {
-        values.extend(Frames::new(&chunk).map(|frame| (frame.sequence, frame.value.to_vec())));
+        values
+            .extend(Frames::new(&chunk.bytes).map(|frame| (frame.sequence, frame.value.to_vec())));
         queue.give_back(chunk, 0, 0);
     }
     values

@@ -99,6 +99,37 @@ fn eight_threads_lose_and_tear_nothing_and_keep_their_order() {
 }
 
 #[test]
+fn lines_of_several_threads_stand_in_the_order_in_which_they_were_logged() {
+    let folder = Folder::new();
+    let path = folder.file("app.log");
+    let (layer, guard) = FileLayer::builder(&path)
+        .layout(pattern("%m"))
+        .build()
+        .unwrap();
+    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
+    let (next, turns) = (std::sync::Mutex::new(0), std::sync::Condvar::new());
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (dispatch, next, turns) = (&dispatch, &next, &turns);
+            scope.spawn(move || {
+                for turn in 0..2_000 {
+                    let number = turn * 4 + thread;
+                    let next = next.lock().unwrap();
+                    let mut next = turns.wait_while(next, |next| *next != number).unwrap();
+                    tracing::dispatcher::with_default(dispatch, || tracing::info!("{number}"));
+                    *next += 1;
+                    turns.notify_all();
+                }
+            });
+        }
+    });
+    guard.shutdown(LONG);
+    let written = std::fs::read_to_string(&path).unwrap();
+    let expected: Vec<String> = (0..8_000).map(|number| number.to_string()).collect();
+    assert!(written.lines().eq(expected.iter()), "out of order");
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_full_disk_is_told_the_application_goes_on_and_everything_is_counted() {
     let (sender, told) = std::sync::mpsc::channel();
