@@ -57,11 +57,14 @@ fn is_portable(row: &Value) -> bool {
 
 fn layout(row: &Value, is_lenient: bool) -> Result<PatternLayout, PatternError> {
     let zone = row["zone"].as_str().unwrap_or("UTC");
-    PatternLayout::builder(text(row, "pattern"))
+    let builder = PatternLayout::builder(text(row, "pattern"))
         .zone(zone)
-        .escape(Escape::None)
-        .lenient(is_lenient)
-        .build()
+        .escape(Escape::None);
+    if is_lenient {
+        builder.lenient().build()
+    } else {
+        builder.build()
+    }
 }
 
 fn pairs(object: &Value) -> Vec<(&str, &str)> {

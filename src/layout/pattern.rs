@@ -148,7 +148,7 @@ impl PatternLayout {
     /// ```
     /// use tracing_kafka::PatternLayout;
     ///
-    /// let layout = PatternLayout::builder("%q{x}%m").lenient(true).build()?;
+    /// let layout = PatternLayout::builder("%q{x}%m").lenient().build()?;
     /// let warnings: Vec<String> = layout.warnings().iter().map(ToString::to_string).collect();
     /// assert_eq!(warnings, ["unknown conversion word `%q` at byte 0"]);
     /// # Ok::<(), tracing_kafka::PatternError>(())
@@ -243,9 +243,9 @@ impl PatternLayoutBuilder {
         self
     }
 
-    /// Sets whether mistakes are read as Log4j reads them. Defaults to false.
+    /// Reads mistakes as Log4j reads them, instead of refusing them.
     ///
-    /// Then an unknown word is the longest known one that it begins with, and text; what is none at
+    /// An unknown word is the longest known one that it begins with, and text; what is none at
     /// all is printed as it stands; a date that makes no sense is printed in the default format, an
     /// unknown zone is GMT. [`warnings`](PatternLayout::warnings) tells. Words of Log4j that are not
     /// supported yet, and a backslash before nothing, remain errors.
@@ -256,14 +256,14 @@ impl PatternLayoutBuilder {
     /// use tracing_kafka::{Layout, LogEvent, PatternLayout};
     ///
     /// assert!(PatternLayout::new("%levels %q").is_err());
-    /// let layout = PatternLayout::builder("%levels %q").lenient(true).build()?;
+    /// let layout = PatternLayout::builder("%levels %q").lenient().build()?;
     /// let mut out = Vec::new();
     /// layout.render(&LogEvent::builder().build(), &mut out);
     /// assert_eq!(out, b"INFOs %q");
     /// # Ok::<(), tracing_kafka::PatternError>(())
     /// ```
-    pub fn lenient(mut self, is_lenient: bool) -> Self {
-        self.is_lenient = is_lenient;
+    pub fn lenient(mut self) -> Self {
+        self.is_lenient = true;
         self
     }
 
@@ -473,7 +473,7 @@ mod tests {
     fn words_that_are_not_supported_yet_are_refused_in_both_modes() {
         for pattern in ["%ex", "%marker", "%reda{%m}", "%uuid"] {
             assert!(PatternLayout::new(pattern).is_err(), "{pattern}");
-            let lenient = PatternLayout::builder(pattern).lenient(true).build();
+            let lenient = PatternLayout::builder(pattern).lenient().build();
             assert!(lenient.is_err(), "{pattern}");
         }
     }

@@ -72,14 +72,7 @@ fn low_levels_are_refused_first_and_refused_events_are_not_rendered() {
         let info = press(&|| tracing::info!("middle"));
         let error = press(&|| tracing::error!("high"));
         assert!(debug < info && info < error, "{debug} {info} {error}");
-        // At 80, 90 and 100 % of the buffer, in records of about 1010 bytes, save one chunk.
-        for (count, share) in [(debug, 80), (info, 90), (error, 100)] {
-            let limit = BUFFER as u64 * share / 100 / 1010;
-            assert!(
-                (limit * 80 / 100..=limit).contains(&count),
-                "{count} of {limit}"
-            );
-        }
+        check_shares([(debug, 80), (info, 90), (error, 100)]);
         let before = rendered.load(Ordering::Relaxed);
         let refused = guard.stats().dropped.get(DropReason::QueueFull);
         (0..1000).for_each(|_| tracing::debug!("refused"));
@@ -101,6 +94,18 @@ fn low_levels_are_refused_first_and_refused_events_are_not_rendered() {
         stats.offered,
         stats.delivered + stats.dropped.get(DropReason::QueueFull)
     );
+}
+
+/// Each count of records, of about 1010 bytes, is what fits into its share of the buffer, save one
+/// chunk.
+fn check_shares(counts: [(u64, u64); 3]) {
+    for (count, share) in counts {
+        let limit = BUFFER as u64 * share / 100 / 1010;
+        assert!(
+            (limit * 80 / 100..=limit).contains(&count),
+            "{count} of {limit}"
+        );
+    }
 }
 
 #[test]
