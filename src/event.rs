@@ -258,6 +258,15 @@ impl<'a> LogEvent<'a> {
         }
     }
 
+    /// How many fields [`fields`](Self::fields) may hand over at most.
+    #[inline]
+    pub(crate) fn max_fields(&self) -> usize {
+        match &self.source {
+            Source::Live(event) => event.metadata().fields().len(),
+            Source::Given(given) => given.fields.len(),
+        }
+    }
+
     /// Appends the event's marker: the value of its `marker` field. Returns whether it has one.
     pub fn write_marker(&self, out: &mut Vec<u8>) -> bool {
         if let Source::Given(given) = &self.source

@@ -293,7 +293,11 @@ impl Queue {
         &self.shards[thread_index() & (self.shards.len() - 1)]
     }
 
+    #[inline]
     fn closed_by(&self) -> Option<DropReason> {
+        if !self.budget.is_closed() {
+            return None;
+        }
         *self.closed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -33,6 +33,8 @@ pub(super) enum Converter {
 
 /// The most fields that are put in order; an event shows no more.
 const MAX_FIELDS: usize = 128;
+/// As many fields as most events have at most.
+const FEW_FIELDS: usize = 12;
 /// What stands for a module that is not known.
 const UNKNOWN_CLASS: &str = "?";
 /// What Java prints for a file that a known location does not name.
@@ -148,8 +150,17 @@ fn write_some(event: &LogEvent<'_>, names: &[String], out: &mut Vec<u8>) {
 
 /// `{a=1, b=2}` sorted by name; nothing for an event without fields.
 fn write_fields(event: &LogEvent<'_>, out: &mut Vec<u8>) {
+    // Clearing places for as many fields as there may be would cost more than writing a few.
+    if event.max_fields() <= FEW_FIELDS {
+        write_fields_up_to::<FEW_FIELDS>(event, out);
+    } else {
+        write_fields_up_to::<MAX_FIELDS>(event, out);
+    }
+}
+
+fn write_fields_up_to<const MOST: usize>(event: &LogEvent<'_>, out: &mut Vec<u8>) {
     let start = out.len();
-    let mut fields = [Field::default(); MAX_FIELDS];
+    let mut fields = [Field::default(); MOST];
     let mut count = 0;
     let mut is_sorted = true;
     event.fields(&mut |name: &str, value: Value<'_>| {

@@ -178,6 +178,11 @@ impl Budget {
         self.trim(0);
     }
 
+    #[inline]
+    pub(super) fn is_closed(&self) -> bool {
+        self.used.load(Ordering::Acquire) & CLOSED != 0
+    }
+
     pub(super) fn used(&self) -> usize {
         self.used.load(Ordering::Acquire) & !CLOSED
     }
