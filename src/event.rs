@@ -68,6 +68,7 @@ pub(crate) use value::take_failures;
 pub(crate) use value::write_cut;
 
 use builder::Given;
+use live::Live;
 
 /// The most fields of one event that a layout is shown.
 const MAX_FIELDS: usize = 128;
@@ -101,21 +102,13 @@ const MARKER: &str = "marker";
 pub struct LogEvent<'a> {
     timestamp: Timestamp,
     level: Level,
-    target: &'a str,
-    module_path: Option<&'a str>,
-    file: Option<&'a str>,
-    line: Option<u32>,
-    method: Option<&'a str>,
-    thread_name: &'a str,
-    thread_id: u64,
-    spans: &'a SpanContext,
     source: Source<'a>,
 }
 
-/// Where message and fields come from.
+/// Where everything else comes from; looked up when a layout asks for it.
 #[derive(Debug)]
 enum Source<'a> {
-    Live(&'a tracing::Event<'a>),
+    Live(Live<'a>),
     Given(Box<Given<'a>>),
 }
 
@@ -153,46 +146,64 @@ impl<'a> LogEvent<'a> {
     /// The event's target; Log4j's logger name.
     #[inline]
     pub fn target(&self) -> &str {
-        self.target
+        match &self.source {
+            Source::Live(live) => live.event.metadata().target(),
+            Source::Given(given) => given.target,
+        }
     }
 
     /// The module that the event is in, where known.
     #[inline]
     pub fn module_path(&self) -> Option<&str> {
-        self.module_path
+        match &self.source {
+            Source::Live(live) => live.event.metadata().module_path(),
+            Source::Given(given) => given.module_path,
+        }
     }
 
     /// The source file as the compiler names it, where known.
     #[inline]
     pub fn file(&self) -> Option<&str> {
-        self.file
+        match &self.source {
+            Source::Live(live) => live.event.metadata().file(),
+            Source::Given(given) => given.file,
+        }
     }
 
     /// The line in the source file, where known.
     #[inline]
     pub fn line(&self) -> Option<u32> {
-        self.line
+        match &self.source {
+            Source::Live(live) => live.event.metadata().line(),
+            Source::Given(given) => given.line,
+        }
     }
 
     /// The name of the innermost span, which stands for the method; none outside of spans.
     #[inline]
     pub fn method(&self) -> Option<&str> {
-        match self.source {
-            Source::Live(_) => self.spans.names().next_back(),
-            Source::Given(_) => self.method,
+        match &self.source {
+            Source::Live(live) => live.spans.names().next_back(),
+            Source::Given(given) => given.method,
         }
     }
 
     /// The thread's name; `thread-<id>` for a thread without one.
     #[inline]
     pub fn thread_name(&self) -> &str {
-        self.thread_name
+        match &self.source {
+            Source::Live(live) => live.thread.name(),
+            Source::Given(given) => given.thread_name,
+        }
     }
 
     /// The number of the thread within this process.
     #[inline]
     pub fn thread_id(&self) -> u64 {
-        self.thread_id
+        match &self.source {
+            Source::Live(live) => live.thread.id(),
+            Source::Given(given) => given.thread_id,
+        }
     }
 
     /// The names of the spans around the event, root first.
@@ -215,7 +226,7 @@ impl<'a> LogEvent<'a> {
     #[inline]
     pub(crate) fn spans(&self) -> &SpanContext {
         match &self.source {
-            Source::Live(_) => self.spans,
+            Source::Live(live) => live.spans,
             Source::Given(given) => &given.spans,
         }
     }
@@ -224,7 +235,7 @@ impl<'a> LogEvent<'a> {
     #[inline]
     pub fn write_message(&self, out: &mut Vec<u8>) {
         match &self.source {
-            Source::Live(event) => live::write_message(event, out),
+            Source::Live(live) => live::write_message(live.event, out),
             Source::Given(given) => {
                 if let Some(message) = given.message {
                     Value::Str(message).write_to(out, MESSAGE_LIMIT);
@@ -249,7 +260,7 @@ impl<'a> LogEvent<'a> {
     /// most 128.
     pub fn fields(&self, each: &mut dyn FnMut(&str, Value<'_>)) {
         match &self.source {
-            Source::Live(event) => live::for_each_field(event, each),
+            Source::Live(live) => live::for_each_field(live.event, each),
             Source::Given(given) => {
                 for (name, value) in given.fields.iter().take(MAX_FIELDS) {
                     each(name, *value);
@@ -262,7 +273,7 @@ impl<'a> LogEvent<'a> {
     #[inline]
     pub(crate) fn max_fields(&self) -> usize {
         match &self.source {
-            Source::Live(event) => event.metadata().fields().len(),
+            Source::Live(live) => live.event.metadata().fields().len(),
             Source::Given(given) => given.fields.len(),
         }
     }

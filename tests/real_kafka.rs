@@ -93,6 +93,22 @@ fn values(records: &[Record]) -> Vec<Vec<u8>> {
     records.iter().map(value).collect()
 }
 
+/// Fails with the first difference.
+#[track_caller]
+fn assert_in_order(records: &[Record], texts: &[String]) {
+    for (record, text) in records.iter().zip(texts) {
+        let offset = record.offset;
+        assert!(
+            record.value.as_deref() == Some(text.as_bytes()),
+            "offset {offset}: {} bytes `{:.100}` instead of {} bytes `{text:.100}`",
+            record.text().len(),
+            record.text(),
+            text.len()
+        );
+    }
+    assert_eq!(records.len(), texts.len());
+}
+
 fn bytes(texts: &[String]) -> Vec<Vec<u8>> {
     texts.iter().map(|text| text.clone().into_bytes()).collect()
 }
@@ -208,24 +224,23 @@ fn empty_large_and_foreign_texts_arrive_byte_for_byte() {
         return;
     };
     let topic = kafka.topic(1);
-    let (dispatch, guard) = dispatch(layer(&kafka, &topic));
-    let texts = [
+    // A message is cut at 64 KiB; four times one is more.
+    let fourfold = PatternLayout::new("%m%m%m%m").unwrap();
+    let (dispatch, guard) = dispatch(layer(&kafka, &topic).layout(fourfold));
+    let messages = [
         "žluťoučký kůň, 日本語, العربية, עברית".to_owned(),
         String::new(),
         "🦀👩\u{200d}🚀 e\u{301} \u{10ffff}".to_owned(),
-        noise(1, 200 * 1024),
-        "č".repeat(100 * 1024),
+        noise(1, 50 * 1024),
+        "č".repeat(30 * 1024),
         " blanks at both ends ".to_owned(),
     ];
-    log(&dispatch, &texts);
+    log(&dispatch, &messages);
+    let texts = messages.map(|message| message.repeat(4));
     deliver_all(guard, texts.len());
     let records = kafka.read(&topic);
     // One thread and one partition: also in order.
-    assert!(
-        values(&records) == bytes(&texts),
-        "{} records",
-        records.len()
-    );
+    assert_in_order(&records, &texts);
     kafka.check_with_kcat(&topic, &records);
     kafka.check_with_console_consumer(&topic, &records);
 }
@@ -297,15 +312,7 @@ fn a_broker_that_is_killed_and_comes_back_costs_no_event_and_no_caller() {
                 scope.spawn(move || call_until(dispatch, thread, stop, slowest))
             })
             .collect();
-        let watcher = scope.spawn(|| {
-            let mut snapshots = 0_u64;
-            while !stop.load(Ordering::Relaxed) {
-                assert_conserved(&guard.stats());
-                snapshots += 1;
-                std::thread::park_timeout(Duration::from_millis(1));
-            }
-            snapshots
-        });
+        let watcher = scope.spawn(|| watch_until(&guard, &stop));
         wait_until("a first load", || guard.stats().delivered > 20_000);
         let killed = kafka.kill();
         wait_until("a failed attempt", || guard.health() == Health::Retrying);
@@ -373,6 +380,17 @@ fn call_until(dispatch: &Dispatch, thread: usize, stop: &AtomicBool, slowest: &A
         }
     });
     number
+}
+
+/// Compares the counters with each other until told to stop. Returns how often.
+fn watch_until(guard: &WorkerGuard, stop: &AtomicBool) -> u64 {
+    let mut snapshots = 0;
+    while !stop.load(Ordering::Relaxed) {
+        assert_conserved(&guard.stats());
+        snapshots += 1;
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+    snapshots
 }
 
 /// Whatever is in a partition twice came with a whole batch that is there twice. Returns how many
@@ -451,8 +469,7 @@ fn batches_are_split_for_a_topic_that_takes_small_ones_only() {
     let mut texts: Vec<String> = (0..5_000_u64)
         .map(|number| format!("{number} {}", noise(number, 80)))
         .collect();
-    let large = noise(7, 100 * 1024);
-    texts.insert(LARGE, large.clone());
+    texts.insert(LARGE, noise(7, 60 * 1024));
     log(&dispatch, &texts);
     guard.flush(LONG).unwrap();
     let report = guard.shutdown(LONG);
@@ -467,11 +484,7 @@ fn batches_are_split_for_a_topic_that_takes_small_ones_only() {
     assert_eq!(report.unknown, 0, "a refusal is no doubt");
     let records = kafka.read(&topic);
     // One thread and one partition: once each, and in order.
-    assert!(
-        values(&records) == bytes(&texts),
-        "{} records",
-        records.len()
-    );
+    assert_in_order(&records, &texts);
     let batches = kafka.batches(&topic, 0);
     let largest = batches.iter().map(|batch| batch.size).max();
     println!(

@@ -11,8 +11,15 @@ use super::value::Value;
 use crate::sys::Timestamp;
 
 /// The parts that a live event would read from `tracing`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Given<'a> {
+    pub(super) target: &'a str,
+    pub(super) module_path: Option<&'a str>,
+    pub(super) file: Option<&'a str>,
+    pub(super) line: Option<u32>,
+    pub(super) method: Option<&'a str>,
+    pub(super) thread_name: &'a str,
+    pub(super) thread_id: u64,
     pub(super) message: Option<&'a str>,
     pub(super) fields: Vec<(&'a str, Value<'a>)>,
     pub(super) marker: Option<&'a str>,
@@ -26,21 +33,19 @@ pub(super) struct Given<'a> {
 #[derive(Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct LogEventBuilder<'a> {
-    event: LogEvent<'a>,
+    timestamp: Timestamp,
+    level: Level,
     given: Given<'a>,
     /// Root first, as they were given.
     spans: Vec<(&'a str, Vec<(&'a str, &'a str)>)>,
 }
 
-/// What the borrowed view of a given event points to; its own spans are in `Given`.
-static NO_SPANS: SpanContext = SpanContext::new();
-
 impl<'a> LogEventBuilder<'a> {
     pub(super) fn new() -> Self {
         Self {
-            event: LogEvent {
-                timestamp: Timestamp::now(),
-                level: Level::INFO,
+            timestamp: Timestamp::now(),
+            level: Level::INFO,
+            given: Given {
                 target: "",
                 module_path: None,
                 file: None,
@@ -48,29 +53,30 @@ impl<'a> LogEventBuilder<'a> {
                 method: None,
                 thread_name: "main",
                 thread_id: 1,
-                spans: &NO_SPANS,
-                source: Source::Given(Box::default()),
+                message: None,
+                fields: Vec::new(),
+                marker: None,
+                spans: SpanContext::new(),
             },
-            given: Given::default(),
             spans: Vec::new(),
         }
     }
 
     /// Sets when the event happened. Defaults to now.
     pub fn instant(mut self, instant: SystemTime) -> Self {
-        self.event.timestamp = instant.into();
+        self.timestamp = instant.into();
         self
     }
 
     /// Sets the level. Defaults to INFO.
     pub fn level(mut self, level: Level) -> Self {
-        self.event.level = level;
+        self.level = level;
         self
     }
 
     /// Sets the target. Defaults to an empty one.
     pub fn target(mut self, target: &'a str) -> Self {
-        self.event.target = target;
+        self.given.target = target;
         self
     }
 
@@ -82,8 +88,8 @@ impl<'a> LogEventBuilder<'a> {
 
     /// Sets the thread's name and number. Defaults to `main` and 1.
     pub fn thread(mut self, name: &'a str, id: u64) -> Self {
-        self.event.thread_name = name;
-        self.event.thread_id = id;
+        self.given.thread_name = name;
+        self.given.thread_id = id;
         self
     }
 
@@ -116,15 +122,15 @@ impl<'a> LogEventBuilder<'a> {
         file: Option<&'a str>,
         line: Option<u32>,
     ) -> Self {
-        self.event.module_path = module_path;
-        self.event.file = file;
-        self.event.line = line;
+        self.given.module_path = module_path;
+        self.given.file = file;
+        self.given.line = line;
         self
     }
 
     /// Sets the method. Defaults to the innermost span's name.
     pub fn method(mut self, method: &'a str) -> Self {
-        self.event.method = Some(method);
+        self.given.method = Some(method);
         self
     }
 
@@ -136,10 +142,13 @@ impl<'a> LogEventBuilder<'a> {
             }
         }
         self.given.spans.finish();
-        if self.event.method.is_none() {
-            self.event.method = self.spans.last().map(|(name, _)| *name);
+        if self.given.method.is_none() {
+            self.given.method = self.spans.last().map(|(name, _)| *name);
         }
-        self.event.source = Source::Given(Box::new(self.given));
-        self.event
+        LogEvent {
+            timestamp: self.timestamp,
+            level: self.level,
+            source: Source::Given(Box::new(self.given)),
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! The view of an event that is being logged right now.
 
+use std::fmt;
+
 use tracing::Event;
 use tracing::field::Field;
+use tracing::field::Visit;
 
 use super::LogEvent;
 use super::MAX_FIELDS;
@@ -10,6 +13,7 @@ use super::MESSAGE_LIMIT;
 use super::Source;
 use super::spans::SpanContext;
 use super::value::Value;
+use super::value::write_debug;
 use crate::sys::Timestamp;
 
 /// Name and number of a thread, looked up once in its life.
@@ -20,6 +24,16 @@ pub(crate) struct LiveThread {
 }
 
 impl LiveThread {
+    #[inline]
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    #[inline]
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
     /// The running thread.
     pub(crate) fn current() -> Self {
         let id = crate::sys::thread_number();
@@ -31,6 +45,14 @@ impl LiveThread {
     }
 }
 
+/// The parts of a live event.
+#[derive(Debug)]
+pub(super) struct Live<'a> {
+    pub(super) event: &'a Event<'a>,
+    pub(super) thread: &'a LiveThread,
+    pub(super) spans: &'a SpanContext,
+}
+
 impl<'a> LogEvent<'a> {
     /// The view of a live event inside `spans`, on `thread`.
     #[inline]
@@ -40,19 +62,14 @@ impl<'a> LogEvent<'a> {
         thread: &'a LiveThread,
         spans: &'a SpanContext,
     ) -> Self {
-        let metadata = event.metadata();
         Self {
             timestamp,
-            level: *metadata.level(),
-            target: metadata.target(),
-            module_path: metadata.module_path(),
-            file: metadata.file(),
-            line: metadata.line(),
-            method: None,
-            thread_name: &thread.name,
-            thread_id: thread.id,
-            spans,
-            source: Source::Live(event),
+            level: *event.metadata().level(),
+            source: Source::Live(Live {
+                event,
+                thread,
+                spans,
+            }),
         }
     }
 }
@@ -64,22 +81,37 @@ pub(super) fn write_message(event: &Event<'_>, out: &mut Vec<u8>) {
     event.record(&mut MessageVisitor { out, start });
 }
 
+/// Writes the message; the other fields cost it a comparison of their names.
 struct MessageVisitor<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
 }
 
-impl MessageVisitor<'_> {
+impl Visit for MessageVisitor<'_> {
+    /// What nearly every message is: `format_args!`, whose `Debug` is its text.
     #[inline]
-    fn visit(&mut self, field: &Field, value: Value<'_>) {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == MESSAGE {
             self.out.truncate(self.start);
-            value.write_to(self.out, MESSAGE_LIMIT);
+            write_debug(self.out, MESSAGE_LIMIT, value);
+        }
+    }
+
+    /// Without the quotes that `Debug` would put around it.
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == MESSAGE {
+            self.out.truncate(self.start);
+            Value::Str(value).write_to(self.out, MESSAGE_LIMIT);
+        }
+    }
+
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        if field.name() == MESSAGE {
+            self.out.truncate(self.start);
+            Value::Bytes(value).write_to(self.out, MESSAGE_LIMIT);
         }
     }
 }
-
-super::visit_values!(MessageVisitor<'_>, visit);
 
 /// Hands each field save the message to `each`.
 pub(super) fn for_each_field(event: &Event<'_>, each: &mut dyn FnMut(&str, Value<'_>)) {

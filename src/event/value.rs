@@ -67,7 +67,7 @@ impl Value<'_> {
             Self::Bool(false) => out.extend_from_slice(b"false"),
             Self::Bytes(bytes) => write_bytes(out, bytes, limit),
             Self::Error(error) => write_contained(out, limit, |w| write!(w, "{error}")),
-            Self::Debug(value) => write_contained(out, limit, |w| write!(w, "{value:?}")),
+            Self::Debug(value) => write_debug(out, limit, value),
         }
     }
 }
@@ -154,6 +154,12 @@ pub(crate) fn write_cut(out: &mut Vec<u8>, count: usize) {
     out.extend_from_slice("…[".as_bytes());
     out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
     out.extend_from_slice(b" bytes cut]");
+}
+
+/// Appends the `Debug` form of `value`, at most `limit` bytes of it.
+#[inline]
+pub(crate) fn write_debug(out: &mut Vec<u8>, limit: usize, value: &dyn fmt::Debug) {
+    write_contained(out, limit, |w| write!(w, "{value:?}"));
 }
 
 /// Runs `format` on a bounded writer and contains whatever a user's `Debug` or `Display` does.
