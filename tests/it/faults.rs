@@ -265,16 +265,21 @@ fn order_is_kept_within_a_thread_and_partition() {
     let broker = broker();
     let (layer, guard) = kafka(&broker).batch_size(2_000).build().unwrap();
     let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
-    std::thread::scope(|scope| {
-        for thread in 0..4 {
-            let dispatch = &dispatch;
-            scope.spawn(move || {
-                tracing::dispatcher::with_default(dispatch, || {
-                    (0..10_000).for_each(|number| tracing::info!("{thread} {number}"));
+    for round in 0..6 {
+        // A flush ends a batch, so that every partition has its turns.
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let dispatch = &dispatch;
+                scope.spawn(move || {
+                    tracing::dispatcher::with_default(dispatch, || {
+                        let numbers = round * 2_000..(round + 1) * 2_000;
+                        numbers.for_each(|number| tracing::info!("{thread} {number}"));
+                    });
                 });
-            });
-        }
-    });
+            }
+            guard.flush(LONG).unwrap();
+        });
+    }
     guard.flush(LONG).unwrap();
     for partition in 0..3 {
         let records = broker.records(TOPIC, partition);
@@ -288,5 +293,5 @@ fn order_is_kept_within_a_thread_and_partition() {
             last[thread] = number;
         }
     }
-    assert_eq!(guard.stats().delivered, 40_000);
+    assert_eq!(guard.stats().delivered, 48_000);
 }
