@@ -195,7 +195,10 @@ impl Producer {
         let count = batch.count();
         self.trouble(
             reason.as_str(),
-            format!("{count} events were dropped, reason {reason}"),
+            match count {
+                1 => format!("1 event was dropped, reason {reason}"),
+                _ => format!("{count} events were dropped, reason {reason}"),
+            },
         );
     }
 

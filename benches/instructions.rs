@@ -1,0 +1,233 @@
+//! One kind of event, logged between marks that valgrind can count by: see the script `instructions`.
+//!
+//! `instructions ROW` logs events of that row through a global default subscriber and fails if one
+//! was dropped, or not refused where it should be. Only [`counted_events`] is counted. Without a row
+//! it runs all of them once, each in a process of its own.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot begin shall stop")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the script reads the names of the rows"
+)]
+
+#[path = "support/events.rs"]
+mod events;
+#[path = "support/layers.rs"]
+mod layers;
+
+use std::fs::File;
+use std::io;
+use std::process::Command;
+
+use tracing::Dispatch;
+use tracing_appender::non_blocking::NonBlockingBuilder;
+use tracing_kafka::FileLayer;
+use tracing_kafka::KafkaLayer;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
+
+use events::Event;
+use events::Values;
+use layers::Folder;
+use layers::LONG;
+use layers::NoOp;
+use layers::TOPIC;
+use layers::pattern;
+
+/// Events before those that count.
+const WARM_UP: usize = 2000;
+/// Events that count; the script divides by as many.
+const EVENTS: usize = 1000;
+
+const ALL_EVENTS: u64 = (WARM_UP + EVENTS) as u64;
+
+/// What a row does.
+struct Row {
+    name: &'static str,
+    event: Event,
+    run: fn(&Values, Event),
+}
+
+const fn row(name: &'static str, event: Event, run: fn(&Values, Event)) -> Row {
+    Row { name, event, run }
+}
+
+const ROWS: [Row; 17] = [
+    row("loop", Event::NOTHING, no_subscriber),
+    row("no-subscriber", Event::A, no_subscriber),
+    row("no-op", Event::A, no_op),
+    row("off", Event::A, off),
+    row("off-beside-no-op", Event::A, off_beside_no_op),
+    row("refused", Event::A, refused),
+    row("seed", Event::A, seed_to_kafka),
+    row("seed-file", Event::A, seed_to_file),
+    row("seed-filtered", Event::A, seed_filtered),
+    row("default", Event::A, default_to_kafka),
+    row("constant", Event::CONSTANT, seed_to_kafka),
+    row("fields", Event::B, all_to_kafka),
+    row("fmt", Event::A, fmt_to_sink),
+    row("fmt-constant", Event::CONSTANT, fmt_to_sink),
+    row("fmt-fields", Event::B, fmt_to_sink),
+    row("fmt-no-time", Event::A, fmt_without_time),
+    row("fmt-non-blocking", Event::A, fmt_non_blocking),
+];
+
+fn main() {
+    let wanted = std::env::args().nth(1).unwrap_or_default();
+    if wanted == "--list" {
+        println!("{EVENTS}");
+        for row in &ROWS {
+            println!("{}", row.name);
+        }
+    } else if let Some(row) = ROWS.iter().find(|row| row.name == wanted) {
+        (row.run)(&Values::new(), row.event);
+    } else {
+        assert!(
+            wanted.is_empty() || wanted.starts_with("--"),
+            "no row `{wanted}`"
+        );
+        each_alone();
+    }
+}
+
+/// Runs every row once: a process has only one global default subscriber.
+fn each_alone() {
+    let program = std::env::current_exe().unwrap();
+    for row in &ROWS {
+        let status = Command::new(&program).arg(row.name).status().unwrap();
+        assert!(status.success(), "row `{}`: {status}", row.name);
+    }
+    println!("{} rows run; benches/instructions counts them", ROWS.len());
+}
+
+/// The only function that is counted.
+#[inline(never)]
+fn counted_events(log: fn(&Values, usize), values: &Values) {
+    for index in 0..EVENTS {
+        log(values, index);
+    }
+}
+
+/// Logs events that do not count, hands over to `between`, and logs those that do.
+fn log(event: Event, values: &Values, between: impl FnOnce()) {
+    event.inside(|| {
+        for index in 0..WARM_UP {
+            (event.log)(values, index);
+        }
+        between();
+        counted_events(event.log, values);
+    });
+}
+
+fn set(subscriber: impl Into<Dispatch>) {
+    tracing::dispatcher::set_global_default(subscriber.into()).unwrap();
+}
+
+fn no_subscriber(values: &Values, event: Event) {
+    log(event, values, || {});
+}
+
+fn no_op(values: &Values, event: Event) {
+    set(tracing_subscriber::registry().with(NoOp));
+    log(event, values, || {});
+}
+
+fn off(values: &Values, event: Event) {
+    to_kafka(values, event, events::SEED, 0, |kafka| {
+        set(tracing_subscriber::registry().with(kafka.with_filter(LevelFilter::OFF)));
+    });
+}
+
+fn off_beside_no_op(values: &Values, event: Event) {
+    to_kafka(values, event, events::SEED, 0, |kafka| {
+        let off = kafka.with_filter(LevelFilter::OFF);
+        set(tracing_subscriber::registry().with(off).with(NoOp));
+    });
+}
+
+fn refused(values: &Values, event: Event) {
+    let (dispatch, guard) = layers::full(event, values);
+    set(dispatch);
+    let before = guard.stats().dropped.total();
+    log(event, values, || {});
+    let refused = guard.stats().dropped.total() - before;
+    assert_eq!(refused, ALL_EVENTS, "every event is to be refused");
+}
+
+fn seed_to_kafka(values: &Values, event: Event) {
+    to_kafka(values, event, events::SEED, ALL_EVENTS, |kafka| {
+        set(tracing_subscriber::registry().with(kafka));
+    });
+}
+
+fn seed_filtered(values: &Values, event: Event) {
+    to_kafka(values, event, events::SEED, ALL_EVENTS, |kafka| {
+        set(tracing_subscriber::registry().with(kafka.with_filter(LevelFilter::INFO)));
+    });
+}
+
+fn default_to_kafka(values: &Values, event: Event) {
+    to_kafka(values, event, events::DEFAULT, ALL_EVENTS, |kafka| {
+        set(tracing_subscriber::registry().with(kafka));
+    });
+}
+
+fn all_to_kafka(values: &Values, event: Event) {
+    to_kafka(values, event, events::ALL, ALL_EVENTS, |kafka| {
+        set(tracing_subscriber::registry().with(kafka));
+    });
+}
+
+/// Through our layer to the in-process broker, empty when the counting begins.
+fn to_kafka(
+    values: &Values,
+    event: Event,
+    text: &str,
+    delivered: u64,
+    subscribe: impl FnOnce(KafkaLayer),
+) {
+    let broker = layers::broker(false);
+    let (kafka, guard) = KafkaLayer::builder([broker.bootstrap()], TOPIC)
+        .layout(pattern(text))
+        .build()
+        .unwrap();
+    subscribe(kafka);
+    log(event, values, || guard.flush(LONG).unwrap());
+    layers::assert_delivered(&guard, delivered);
+    assert_eq!(broker.count(TOPIC).unsigned_abs(), delivered);
+}
+
+fn seed_to_file(values: &Values, event: Event) {
+    let folder = Folder::new();
+    let (file, guard) = FileLayer::builder(folder.file("ours.log"))
+        .layout(pattern(events::SEED))
+        .build()
+        .unwrap();
+    set(tracing_subscriber::registry().with(file));
+    log(event, values, || guard.flush(LONG).unwrap());
+    layers::assert_delivered(&guard, ALL_EVENTS);
+}
+
+fn fmt_to_sink(values: &Values, event: Event) {
+    let text = fmt::layer().with_ansi(false).with_writer(io::sink);
+    set(tracing_subscriber::registry().with(text));
+    log(event, values, || {});
+}
+
+fn fmt_without_time(values: &Values, event: Event) {
+    let text = fmt::layer().with_ansi(false).with_writer(io::sink);
+    set(tracing_subscriber::registry().with(text.without_time()));
+    log(event, values, || {});
+}
+
+fn fmt_non_blocking(values: &Values, event: Event) {
+    let folder = Folder::new();
+    let file = File::create(folder.file("fmt.log")).unwrap();
+    let (writer, _guard) = NonBlockingBuilder::default().lossy(true).finish(file);
+    let errors = writer.error_counter();
+    let text = fmt::layer().with_ansi(false).with_writer(writer);
+    set(tracing_subscriber::registry().with(text));
+    log(event, values, || {});
+    assert_eq!(errors.dropped_lines(), 0, "tracing-appender dropped lines");
+}
