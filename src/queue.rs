@@ -467,7 +467,7 @@ impl Observe for Queue {
             in_flight: entries.in_flight,
             dropped,
             format_failures: self.format_failures.load(Ordering::Relaxed),
-            buffer_bytes: self.budget.used() as u64,
+            buffer_bytes: self.budget.held() as u64,
         }
     }
 

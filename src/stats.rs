@@ -134,7 +134,8 @@ pub struct Stats {
     /// Values whose `Debug` or `Display` panicked or returned an error; the record was kept, with
     /// `<panicked>` or `<error>` in it.
     pub format_failures: u64,
-    /// Bytes of `buffer.memory` in use.
+    /// Bytes of `buffer.memory` that records take, from the event to the acknowledgement. Chunks that
+    /// are kept empty for the next events are not in it, but give way to records.
     pub buffer_bytes: u64,
 }
 

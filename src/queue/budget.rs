@@ -183,6 +183,13 @@ impl Budget {
         self.used.load(Ordering::Acquire) & CLOSED != 0
     }
 
+    /// What records take, in chunks or in forms of the worker's own.
+    pub(super) fn held(&self) -> usize {
+        self.used()
+            .saturating_sub(self.spare_bytes.load(Ordering::Acquire))
+    }
+
+    /// What counts against the budget: what records take, and spare chunks.
     pub(super) fn used(&self) -> usize {
         self.used.load(Ordering::Acquire) & !CLOSED
     }
