@@ -41,8 +41,6 @@ pub(crate) use merge::in_time_order;
 
 /// The chunk that a shard leases at a time, where the budget is not smaller than a few of them.
 const CHUNK: usize = 64 * 1024;
-/// Spare chunks that an idle queue keeps.
-const IDLE_SPARES: usize = 8;
 
 /// Wakes the worker, from any thread, without waiting.
 pub(crate) trait Wake: Send + Sync + fmt::Debug {
@@ -120,7 +118,7 @@ impl Queue {
         let shards = shards.next_power_of_two().clamp(8, 64);
         let chunk = (buffer_memory / 64).clamp(1024, CHUNK);
         let budget = Budget::new(buffer_memory, chunk);
-        budget.provision(IDLE_SPARES);
+        budget.provision(budget.idle_spares());
         Self {
             shards: (0..shards).map(|_| Shard::default()).collect(),
             budget,
@@ -327,7 +325,7 @@ impl Queue {
         drop(entries);
         // The next round may well need twice as many.
         self.budget
-            .provision(IDLE_SPARES.max(2 * (chunks.len() - from)));
+            .provision(self.budget.idle_spares().max(2 * (chunks.len() - from)));
         chunks
             .iter()
             .skip(from)
@@ -377,7 +375,7 @@ impl Queue {
         // the mark, since both are under the shard's lock.
         let empty = self.shards.iter().all(|shard| shard.lock().queued == 0);
         if empty {
-            self.budget.trim(IDLE_SPARES);
+            self.budget.trim(self.budget.idle_spares());
         } else {
             self.parked.store(false, Ordering::SeqCst);
         }

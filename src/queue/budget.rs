@@ -155,6 +155,12 @@ impl Budget {
         }
     }
 
+    /// How many spare chunks an idle queue keeps: a sixteenth of the budget, so that a burst after a
+    /// pause finds them. Their pages are the system's until they are written to.
+    pub(super) fn idle_spares(&self) -> usize {
+        self.max_spares.div_ceil(2)
+    }
+
     /// Frees spare chunks until `keep` are left. Returns how many were freed.
     pub(super) fn trim(&self, keep: usize) -> usize {
         let mut freed = 0;
