@@ -53,13 +53,14 @@ const fn row(name: &'static str, event: Event, run: fn(&Values, Event)) -> Row {
     Row { name, event, run }
 }
 
-const ROWS: [Row; 17] = [
+const ROWS: [Row; 18] = [
     row("loop", Event::NOTHING, no_subscriber),
     row("no-subscriber", Event::A, no_subscriber),
     row("no-op", Event::A, no_op),
     row("off", Event::A, off),
     row("off-beside-no-op", Event::A, off_beside_no_op),
-    row("refused", Event::A, refused),
+    row("refused", Event::CONSTANT, refused),
+    row("refused-errors", Event::A, refused),
     row("seed", Event::A, seed_to_kafka),
     row("seed-file", Event::A, seed_to_file),
     row("seed-filtered", Event::A, seed_filtered),

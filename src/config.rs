@@ -17,7 +17,8 @@ pub use property::Property;
 
 /// How many bytes of records a layer holds, unless told otherwise.
 pub(crate) const DEFAULT_BUFFER_MEMORY: usize = 32 * 1024 * 1024;
-/// The least that can be asked for: below it not even one full event would fit.
+/// The least that can be asked for: room for some chunks of events. An event that does not fit at all
+/// is dropped as too large.
 pub(crate) const MIN_BUFFER_MEMORY: usize = 64 * 1024;
 /// How long a dropped guard takes at most.
 pub(crate) const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);

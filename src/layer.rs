@@ -109,8 +109,8 @@ impl<T> fmt::Debug for Appender<T> {
 struct Scratch {
     out: Vec<u8>,
     thread: Option<LiveThread>,
-    /// For events that name their parent span.
-    explicit: SpanContext,
+    /// For events whose spans are not on the stack.
+    looked_up: SpanContext,
 }
 
 impl Scratch {
@@ -118,7 +118,7 @@ impl Scratch {
         Self {
             out: Vec::new(),
             thread: None,
-            explicit: SpanContext::new(),
+            looked_up: SpanContext::new(),
         }
     }
 }
@@ -180,17 +180,14 @@ impl<T: Sink> Appender<T> {
         };
         let timestamp = Timestamp::now();
         let thread = scratch.thread.get_or_insert_with(LiveThread::current);
-        if event.is_contextual() {
-            let spans = stack::current(self.id, ctx);
-            let spans = spans.as_deref().unwrap_or(&NO_SPANS);
-            let view = LogEvent::live(event, timestamp, thread, spans);
+        if event.is_contextual()
+            && let Some(spans) = stack::current(self.id, ctx)
+        {
+            let view = LogEvent::live(event, timestamp, thread, &spans);
             self.render(&view, &mut scratch.out, admission);
         } else {
-            scratch.explicit.clear();
-            if let Some(parent) = event.parent() {
-                stack::build(&mut scratch.explicit, parent, ctx);
-            }
-            let view = LogEvent::live(event, timestamp, thread, &scratch.explicit);
+            look_up_spans(&mut scratch.looked_up, event, ctx);
+            let view = LogEvent::live(event, timestamp, thread, &scratch.looked_up);
             self.render(&view, &mut scratch.out, admission);
         }
     }
@@ -209,6 +206,8 @@ impl<T: Sink> Appender<T> {
         let rendered = catch_unwind(AssertUnwindSafe(|| self.layout.render(event, out)));
         if let Err(payload) = rendered {
             drop_payload(payload);
+            // The event is lost, and counted as such.
+            take_failures();
             return self.sink.count_lost(DropReason::FormatError);
         }
         if out.len() > MAX_EVENT_BYTES {
@@ -306,8 +305,21 @@ impl<T: Sink> Appender<T> {
     }
 }
 
-/// The view outside of all spans.
-static NO_SPANS: SpanContext = SpanContext::new();
+/// Finds the spans of an event that names its parent, or that this layer has seen no span entered
+/// for: because there is none, or because the layer came later than the spans.
+fn look_up_spans<S>(view: &mut SpanContext, event: &Event<'_>, ctx: &Context<'_, S>)
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    view.clear();
+    if let Some(parent) = event.parent() {
+        stack::build(view, parent, ctx);
+    } else if event.is_contextual()
+        && let Some(current) = contained(|| ctx.lookup_current()).flatten()
+    {
+        stack::build(view, &current.id(), ctx);
+    }
+}
 
 /// Renders span fields without holding any lock. None inside the rendering of another span's.
 fn render_fields(record: impl FnOnce(&mut dyn tracing::field::Visit)) -> Option<SpanFields> {
@@ -337,14 +349,15 @@ pub(crate) fn contained<R>(callback: impl FnOnce() -> R) -> Option<R> {
 /// Cuts a record at the limit, at a character boundary, and says by how much.
 #[cold]
 fn cut(out: &mut Vec<u8>) {
-    let mut end = MAX_EVENT_BYTES;
-    while end > 0
-        && out
-            .get(end)
+    let is_inside = |at: &usize| {
+        out.get(*at)
             .is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000)
-    {
-        end -= 1;
-    }
+    };
+    // A character has at most three bytes after its first; what has more of them is no text.
+    let mut boundaries = (MAX_EVENT_BYTES - 3..=MAX_EVENT_BYTES).rev();
+    let end = boundaries
+        .find(|at| !is_inside(at))
+        .unwrap_or(MAX_EVENT_BYTES);
     let missing = out.len() - end;
     out.truncate(end);
     write_cut(out, missing);

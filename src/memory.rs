@@ -18,7 +18,8 @@ use crate::sys::ThreadRole;
 /// A layer that keeps rendered events in memory, without bound: for tests of what is logged.
 ///
 /// It renders as the [`KafkaLayer`](crate::KafkaLayer) does, on the calling thread; one newline at the
-/// end of a record is taken off.
+/// end of a record is taken off. There are no counters: an event that is logged while another one is
+/// being rendered is not kept, and not counted either.
 ///
 /// # Examples
 ///

@@ -15,6 +15,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::sync::atomic::fence;
 use std::time::Instant;
 
 use tracing::Level;
@@ -25,6 +26,7 @@ use crate::stats::Dropped;
 use crate::stats::Health;
 use crate::stats::Ledger;
 use crate::stats::Observe;
+use crate::stats::REASONS;
 use crate::stats::Stats;
 use crate::sys::ThreadRole;
 use crate::sys::deadline_after;
@@ -55,12 +57,14 @@ pub(crate) struct Queue {
     policy: OverflowPolicy,
     /// What the worker has taken from the queue; locked before any shard.
     pub(crate) ledger: Ledger,
-    /// Bytes leased since the worker last took the chunks.
-    leased: AtomicUsize,
+    /// Bytes in chunks that were filled since the worker last took them.
+    filled: AtomicUsize,
     /// At how many of those the worker is asked to come.
     threshold: usize,
     /// The worker was asked and has not yet had a quiet round.
     asked: AtomicBool,
+    /// An event found no room, and no room has come since: nothing may linger.
+    pressed: AtomicBool,
     /// The worker sleeps without a timer; the next push wakes it.
     parked: AtomicBool,
     /// Set once: why the queue takes no more events.
@@ -79,7 +83,7 @@ struct Shard {
     inner: Mutex<Inner>,
     /// Events given up before they got here, all reasons together.
     lost: AtomicU64,
-    lost_by_reason: [AtomicU64; DropReason::ALL.len()],
+    lost_by_reason: [AtomicU64; REASONS],
 }
 
 #[derive(Debug)]
@@ -116,7 +120,9 @@ impl Queue {
     ) -> Self {
         let shards = std::thread::available_parallelism().map_or(8, usize::from) * 2;
         let shards = shards.next_power_of_two().clamp(8, 64);
-        let chunk = (buffer_memory / 64).clamp(1024, CHUNK);
+        let threshold = threshold.min(buffer_memory / 4);
+        // Not larger than the threshold, which is noticed when a chunk is full.
+        let chunk = (buffer_memory / 64).min(threshold).clamp(1024, CHUNK);
         let budget = Budget::new(buffer_memory, chunk);
         budget.provision(budget.idle_spares());
         Self {
@@ -124,9 +130,10 @@ impl Queue {
             budget,
             policy,
             ledger: Ledger::default(),
-            leased: AtomicUsize::new(0),
+            filled: AtomicUsize::new(0),
             threshold,
             asked: AtomicBool::new(false),
+            pressed: AtomicBool::new(false),
             parked: AtomicBool::new(false),
             closed: Mutex::new(None),
             room: Mutex::new(()),
@@ -175,6 +182,7 @@ impl Queue {
             return Err(reason);
         }
         let OverflowPolicy::Block { max_wait } = self.policy else {
+            self.press();
             return Err(DropReason::QueueFull);
         };
         // A worker that waits for a worker could wait for itself.
@@ -185,6 +193,7 @@ impl Queue {
             .deadline
             .get_or_insert_with(|| deadline_after(max_wait));
         self.waiting.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         let outcome = self.sleep_until_room(level, need, deadline);
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         outcome
@@ -208,6 +217,7 @@ impl Queue {
             if left.is_zero() {
                 return Err(DropReason::BlockTimeout);
             }
+            self.press();
             (room, _) = self
                 .room_came
                 .wait_timeout(room, left)
@@ -235,6 +245,9 @@ impl Queue {
     fn push_cold(&self, mut admission: Admission, level: Level, nanos: i64, value: &[u8]) {
         let shard = self.shard();
         let need = frame::HEADER + value.len();
+        if !self.budget.may_ever_hold(level, need) {
+            return self.count_lost(DropReason::TooLarge);
+        }
         loop {
             let mut inner = shard.lock();
             if let Some(reason) = inner.closed {
@@ -242,14 +255,14 @@ impl Queue {
                 return self.count_lost(reason);
             }
             if let Some(chunk) = self.budget.lease(level, need) {
-                let leased = self.leased.fetch_add(chunk.capacity(), Ordering::Relaxed);
                 let full = std::mem::replace(&mut inner.current, chunk);
+                let filled = full.len();
                 if full.capacity() > 0 {
                     inner.full.push(full);
                 }
                 inner.append(&shard.lost, level, nanos, value);
                 drop(inner);
-                return self.call_worker(leased);
+                return self.call_worker(filled, need);
             }
             drop(inner);
             if let Err(reason) = self.wait_for_room(level, need, &mut admission) {
@@ -258,10 +271,21 @@ impl Queue {
         }
     }
 
-    fn call_worker(&self, leased: usize) {
+    /// Wakes the worker if it sleeps, or if what waits for it, with a chunk of `filled` bytes and an
+    /// event of `need`, is enough to come for.
+    fn call_worker(&self, filled: usize, need: usize) {
+        let is_enough = filled > 0
+            && self.filled.fetch_add(filled, Ordering::Relaxed) + filled + need >= self.threshold;
         let sleeps =
             self.parked.load(Ordering::SeqCst) && self.parked.swap(false, Ordering::SeqCst);
-        if sleeps || (leased >= self.threshold && !self.asked.swap(true, Ordering::AcqRel)) {
+        if sleeps || (is_enough && !self.asked.swap(true, Ordering::AcqRel)) {
+            self.waker.wake();
+        }
+    }
+
+    /// Tells the worker that there is no room: once, until some has come.
+    fn press(&self) {
+        if !self.pressed.load(Ordering::Relaxed) && !self.pressed.swap(true, Ordering::AcqRel) {
             self.waker.wake();
         }
     }
@@ -307,7 +331,7 @@ impl Queue {
     /// All shards are taken at one moment: an event that came before another, on whatever thread,
     /// never comes in a later drain. Returns the number of bytes in the chunks.
     pub(crate) fn drain(&self, chunks: &mut Vec<Chunk>) -> usize {
-        self.leased.store(0, Ordering::Relaxed);
+        self.filled.store(0, Ordering::Relaxed);
         let from = chunks.len();
         let mut entries = self.ledger.lock();
         let mut shards: Vec<_> = self.shards.iter().map(Shard::lock).collect();
@@ -349,6 +373,9 @@ impl Queue {
     }
 
     fn tell_waiting(&self) {
+        // Whoever still finds no room presses again.
+        self.pressed.store(false, Ordering::Release);
+        fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) > 0 {
             let _room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
             self.room_came.notify_all();
@@ -358,6 +385,11 @@ impl Queue {
     /// Whether a caller has found the threshold crossed since the last quiet round.
     pub(crate) fn was_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire)
+    }
+
+    /// Whether an event found no room, and none has come since.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.pressed.load(Ordering::Acquire)
     }
 
     /// After a quiet round: callers may ask for the worker again.

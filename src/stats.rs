@@ -32,7 +32,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All reasons, in the order in which they are reported.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: &'static [Self] = &[
         Self::QueueFull,
         Self::BlockTimeout,
         Self::Reentrant,
@@ -66,10 +66,13 @@ impl fmt::Display for DropReason {
     }
 }
 
+/// How many reasons there are.
+pub(crate) const REASONS: usize = DropReason::ALL.len();
+
 /// How many events were given up, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Dropped {
-    counts: [u64; DropReason::ALL.len()],
+    counts: [u64; REASONS],
 }
 
 impl Dropped {
@@ -86,8 +89,8 @@ impl Dropped {
     /// Each reason with its count, zeros included.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
         DropReason::ALL
-            .into_iter()
-            .map(|reason| (reason, self.get(reason)))
+            .iter()
+            .map(|reason| (*reason, self.get(*reason)))
     }
 
     pub(crate) fn add(&mut self, reason: DropReason, count: u64) {
@@ -319,7 +322,7 @@ mod tests {
     #[test]
     fn each_reason_has_a_counter_of_its_own() {
         let mut dropped = Dropped::default();
-        for (index, reason) in DropReason::ALL.into_iter().enumerate() {
+        for (index, reason) in DropReason::ALL.iter().copied().enumerate() {
             assert_eq!(reason as usize, index, "{reason}");
             dropped.add(reason, 1 << index);
         }

@@ -75,6 +75,7 @@ fn child_process() {
     match std::env::var(CASE).as_deref() {
         Ok("own_events") => play_own_events(),
         Ok("nested") => play_nested(),
+        Ok("destructor") => play_destructor(),
         Ok(other) => panic!("no case `{other}`"),
         Err(_) => {}
     }
@@ -222,5 +223,53 @@ fn events_inside_events_and_spans_inside_spans_end_and_are_counted() {
             "{expected} in {records:?}"
         );
     }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Logs when its thread ends, after the layer's own thread-locals are gone.
+struct LogsAtTheEnd;
+impl Drop for LogsAtTheEnd {
+    fn drop(&mut self) {
+        tracing::info!("from a destructor");
+    }
+}
+
+thread_local! {
+    static LATE: std::cell::RefCell<Option<LogsAtTheEnd>> = const { std::cell::RefCell::new(None) };
+}
+
+fn play_destructor() {
+    let servers = std::env::var(BROKERS).unwrap();
+    let (kafka, guard) = KafkaLayer::builder([servers], TOPIC)
+        .layout(PatternLayout::new("[%d{HH:mm}] %p %x %m").unwrap())
+        .build()
+        .unwrap();
+    tracing_subscriber::registry().with(kafka).init();
+    std::thread::spawn(|| {
+        // Set first, so that it is destroyed after what the event makes.
+        LATE.with(|late| *late.borrow_mut() = Some(LogsAtTheEnd));
+        tracing::info_span!("span").in_scope(|| tracing::info!("alive"));
+    })
+    .join()
+    .unwrap();
+    let report = guard.shutdown(LONG);
+    println!("{report}");
+    assert_eq!((report.stats.offered, report.stats.delivered), (2, 2));
+}
+
+#[test]
+fn an_event_from_a_thread_locals_destructor_is_delivered() {
+    let broker = broker();
+    let folder = folder("destructor");
+    finish(child("destructor", &broker, &folder), || {
+        std::thread::park_timeout(Duration::from_millis(10));
+    });
+    let records = broker.all_records(TOPIC);
+    let mut texts: Vec<String> = records
+        .iter()
+        .map(|record| record.text().split_once("] ").unwrap().1.to_owned())
+        .collect();
+    texts.sort();
+    assert_eq!(texts, ["INFO [] from a destructor", "INFO [span] alive"]);
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -1,5 +1,6 @@
 //! The Kafka layer's options: as set, and as checked.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::Compression;
@@ -26,7 +27,6 @@ const DEFAULT_CLIENT_ID: &str = "tracing-kafka";
 const MAX_CLIENT_ID: usize = 255;
 
 /// What was set, unchecked; a setter and a property of the same name write the same field.
-#[derive(Debug)]
 pub(crate) struct KafkaOptions {
     pub(crate) servers: Vec<String>,
     pub(crate) topic: String,
@@ -60,6 +60,31 @@ pub(crate) struct KafkaSettings {
     pub(crate) connect_timeout: Duration,
     pub(crate) compression: Compression,
     pub(crate) shutdown_timeout: Duration,
+}
+
+/// Addresses are shown as errors show them: somebody may have put a password into one.
+impl fmt::Debug for KafkaOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers: Vec<String> = self
+            .servers
+            .iter()
+            .map(|item| address::redact(item))
+            .collect();
+        f.debug_struct("KafkaOptions")
+            .field("servers", &servers)
+            .field("topic", &self.topic)
+            .field("client_id", &self.client_id)
+            .field("linger", &self.linger)
+            .field("batch_size", &self.batch_size)
+            .field("buffer_memory", &self.buffer_memory)
+            .field("overflow", &self.overflow)
+            .field("delivery_timeout", &self.delivery_timeout)
+            .field("request_timeout", &self.request_timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("compression", &self.compression)
+            .field("shutdown_timeout", &self.shutdown_timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 impl KafkaOptions {
@@ -120,7 +145,7 @@ impl KafkaOptions {
         if id.is_empty() || id.len() > MAX_CLIENT_ID || id.chars().any(char::is_control) {
             return Err(BuildError::setting(
                 "client.id",
-                id.escape_debug().to_string(),
+                id,
                 format!("1 to {MAX_CLIENT_ID} bytes without control characters"),
             ));
         }

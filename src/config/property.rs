@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Compression;
 use super::KafkaOptions;
 use super::OverflowPolicy;
+use super::address;
 use crate::error::BuildError;
 
 /// A producer property that `KafkaLayerBuilder::property` accepts.
@@ -186,7 +187,10 @@ fn set_servers(options: &mut KafkaOptions, name: &str, value: &str) -> Result<()
     if !options.servers.is_empty() {
         return Err(BuildError::property(
             name,
-            format!("is given twice: `{value}` after the servers of the builder"),
+            format!(
+                "is given twice: `{}` after the servers of the builder",
+                address::redact(value)
+            ),
         ));
     }
     options.servers.push(value.to_owned());

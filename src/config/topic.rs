@@ -39,7 +39,10 @@ mod tests {
             "", ".", "..", "../../x", "a b", "größe", "a\0", "a/b", &too_long,
         ] {
             let error = check(bad).unwrap_err().to_string();
-            assert!(error.contains(&format!("`{bad}`")), "{error}");
+            assert!(
+                error.contains(&format!("`{}`", bad.replace('\0', "\\0"))),
+                "{error}"
+            );
         }
     }
 }

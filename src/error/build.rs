@@ -71,7 +71,7 @@ impl BuildError {
     ) -> Self {
         Self::Setting {
             name: name.into(),
-            value: value.into(),
+            value: one_line(&value.into()),
             expected: expected.into(),
         }
     }
@@ -85,7 +85,7 @@ impl BuildError {
 
     pub(crate) fn property(name: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Property {
-            name: name.into(),
+            name: one_line(&name.into()),
             reason: reason.into(),
         }
     }
@@ -118,21 +118,42 @@ impl fmt::Display for BuildError {
             } => write!(f, "`{name}` is `{value}`, expected {expected}"),
             Self::Conflict { found, expected } => write!(f, "{found}, expected {expected}"),
             Self::Property { name, reason } => write!(f, "property `{name}` {reason}"),
-            Self::Pattern { .. } => f.write_str("the pattern was refused"),
-            Self::File { path, .. } => {
-                write!(f, "cannot open the log file `{}`", path.display())
+            Self::Pattern { source } => source.fmt(f),
+            Self::File { path, source } => {
+                write!(f, "cannot open the log file `{}`: {source}", path.display())
             }
-            Self::Thread { .. } => f.write_str("cannot start the worker thread"),
+            Self::Thread { source } => write!(f, "cannot start the worker thread: {source}"),
         }
     }
 }
 
-impl std::error::Error for BuildError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Pattern { source } => Some(source),
-            Self::File { source, .. } | Self::Thread { source } => Some(source),
-            Self::Setting { .. } | Self::Conflict { .. } | Self::Property { .. } => None,
+/// The cause is in the text, so that one line says it all; there is no `source` that would say it
+/// again. The variants hold it.
+impl std::error::Error for BuildError {}
+
+/// `text` with its control characters escaped: a value must not forge a line of its own.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_debug());
+        } else {
+            line.push(character);
         }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_cannot_forge_a_line() {
+        let error = BuildError::setting("topic", "t\nforged: all is well", "a topic name");
+        assert_eq!(
+            error.to_string(),
+            "`topic` is `t\\nforged: all is well`, expected a topic name"
+        );
     }
 }

@@ -56,6 +56,8 @@ pub(super) struct Accumulator {
     compressor: Compressor,
     linger: Duration,
     batch_size: usize,
+    /// Nothing lingers: there is no room for more.
+    is_pressed: bool,
     /// What `open` may grow to while nothing can be sent.
     limit: usize,
     span: Duration,
@@ -80,6 +82,7 @@ impl Accumulator {
             compressor: Compressor::new(compression),
             linger,
             batch_size,
+            is_pressed: false,
             limit: MAX_BATCH_BYTES,
             span: (delivery_timeout / SPAN_PARTS).max(linger),
             ready: VecDeque::new(),
@@ -113,9 +116,21 @@ impl Accumulator {
         self.open.len().saturating_sub(BATCH_HEADER_BYTES) + self.sealed_bytes
     }
 
+    /// Says whether there is no room for more records, so that none may linger.
+    pub(super) fn press(&mut self, is_pressed: bool) {
+        self.is_pressed = is_pressed;
+    }
+
+    /// Whether the open batch has its size.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.open.len() >= self.batch_size && self.has_open()
+    }
+
     /// Whether the open batch should leave as soon as it can.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        (self.has_open() && self.open.len() >= self.batch_size)
+        self.is_full()
+            || (self.is_pressed && self.has_open())
             || self.due_at().is_some_and(|due| due <= now)
     }
 

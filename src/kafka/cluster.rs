@@ -142,10 +142,14 @@ impl Cluster {
     /// Takes over a description. Returns batches whose partition is gone.
     pub(super) fn describe(&mut self, view: &ClusterView, now: Instant) -> Vec<Batch> {
         self.described = Some(now);
-        self.is_stale = view
-            .partitions
-            .iter()
-            .any(|partition| partition.leader.is_none());
+        let is_led = |leader: Option<i32>| {
+            leader.is_some_and(|leader| view.brokers.iter().any(|broker| broker.id == leader))
+        };
+        self.is_stale = view.partitions.is_empty()
+            || view
+                .partitions
+                .iter()
+                .any(|partition| !is_led(partition.leader));
         self.brokers
             .retain(|id, _| view.brokers.iter().any(|broker| broker.id == *id));
         for broker in &view.brokers {

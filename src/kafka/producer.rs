@@ -40,6 +40,8 @@ mod send;
 /// How soon the queue is looked at again after a round that was not small: nobody needs to wake the
 /// producer then.
 const BUSY_TICK: Duration = Duration::from_millis(1);
+/// The same while there is a batch that cannot be sent.
+const STUCK_TICK: Duration = Duration::from_millis(50);
 /// A round of this many bytes is not small.
 const BUSY_BYTES: usize = 64 * 1024;
 /// After this the cluster is asked again what it looks like.
@@ -107,6 +109,8 @@ pub(super) struct Producer {
     /// When it was last looked at: what it holds was accepted since.
     last_drain: Instant,
     quiet_rounds: u32,
+    /// Callers found no room when the loop turned last.
+    is_pressed: bool,
     shutdown: Option<Instant>,
 }
 
@@ -142,6 +146,7 @@ impl Producer {
             next_drain: Some(now),
             last_drain: now,
             quiet_rounds: 0,
+            is_pressed: false,
             shutdown: None,
         }
     }
@@ -164,7 +169,9 @@ impl Producer {
         loop {
             let now = Instant::now();
             self.read_mail(mailbox, now);
-            if self.next_drain.is_some_and(|due| due <= now) || self.queue.was_asked() {
+            let is_due = self.next_drain.is_some_and(|due| due <= now);
+            let is_pressed = self.is_newly_pressed();
+            if is_due || is_pressed || self.queue.was_asked() {
                 self.drain(now);
             }
             self.step(now);
@@ -227,8 +234,13 @@ impl Producer {
         let accepted = self.last_drain;
         self.last_drain = now;
         for chunk in std::mem::take(&mut self.chunks) {
+            let mut may_send = true;
             for frame in Frames::new(&chunk.bytes) {
                 self.accumulator.push(&frame, accepted);
+                if may_send && self.accumulator.is_full() {
+                    self.send(now);
+                    may_send = !self.accumulator.is_full();
+                }
             }
             let held = self.accumulator.held_bytes();
             self.queue.give_back(chunk, self.booked, held);
@@ -242,8 +254,27 @@ impl Producer {
             now + BUSY_TICK
         } else {
             self.queue.may_be_asked();
-            now + self.settings.linger.max(BUSY_TICK)
+            now + self.settings.linger.max(self.shortest_tick())
         });
+    }
+
+    /// How often the queue is looked at where nothing is to linger.
+    fn shortest_tick(&self) -> Duration {
+        // What is open could not be sent: there is no hurry to have more.
+        if self.quiet_rounds > 0 && self.accumulator.has_open() {
+            STUCK_TICK
+        } else {
+            BUSY_TICK
+        }
+    }
+
+    /// Whether callers find no room, and did not when the loop turned last.
+    fn is_newly_pressed(&mut self) -> bool {
+        let is_pressed = self.queue.is_pressed();
+        let is_new = is_pressed && !self.is_pressed;
+        self.is_pressed = is_pressed;
+        self.accumulator.press(is_pressed);
+        is_new
     }
 
     /// Books in the queue's budget what the accumulator holds now.

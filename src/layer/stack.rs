@@ -19,6 +19,9 @@ use crate::event::SpanFields;
 
 /// How many layers' empty stacks a thread keeps for their buffers.
 const KEPT_STACKS: usize = 16;
+/// How many stacks it has at most: beyond it one goes that was left by a layer that is gone, or that
+/// makes itself anew at the next enter.
+const MAX_STACKS: usize = 64;
 
 /// Rises whenever a field is recorded on a span after its creation: views made before are stale.
 static EPOCH: AtomicU64 = AtomicU64::new(1);
@@ -132,6 +135,9 @@ fn new_stack(stacks: &mut Vec<Stack>, layer: u64) -> usize {
     {
         stack.layer = layer;
         return at;
+    }
+    if stacks.len() >= MAX_STACKS {
+        stacks.remove(0);
     }
     stacks.push(Stack {
         layer,

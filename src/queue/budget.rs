@@ -55,6 +55,11 @@ impl Budget {
             && used.saturating_sub(self.spare_bytes.load(Ordering::Relaxed)) < self.limit(level)
     }
 
+    /// Whether `need` bytes fit where nothing else is held.
+    pub(super) fn may_ever_hold(&self, level: Level, need: usize) -> bool {
+        need.max(self.chunk) <= self.limit(level)
+    }
+
     /// Whether a chunk for `need` bytes could be leased now.
     pub(super) fn has_room_for(&self, level: Level, need: usize) -> bool {
         let used = self.used.load(Ordering::Acquire);

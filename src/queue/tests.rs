@@ -130,6 +130,38 @@ fn a_sleeping_worker_is_woken_once_and_a_busy_one_never_twice() {
     assert_eq!(rings.0.load(Ordering::SeqCst), 3);
 }
 
+#[test]
+fn few_bytes_from_many_threads_wake_nobody() {
+    let (queue, rings) = queue(32 << 20, 256 * 1024);
+    for _ in 0..20 {
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| push(&queue, Level::INFO, b"a short text"));
+            }
+        });
+        drain(&queue);
+        queue.may_be_asked();
+    }
+    assert_eq!(rings.0.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn what_can_never_fit_is_too_large_and_waits_for_nothing() {
+    let waker = Arc::new(Rings::default());
+    let policy = OverflowPolicy::Block {
+        max_wait: Duration::from_secs(60),
+    };
+    let queue = Queue::new(64 * 1024, 64 * 1024, policy, waker);
+    let start = Instant::now();
+    push(&queue, Level::ERROR, &vec![0; 100_000]);
+    push(&queue, Level::INFO, &vec![0; 60_000]);
+    push(&queue, Level::ERROR, &vec![0; 60_000]);
+    assert!(start.elapsed() < Duration::from_secs(30));
+    let stats = queue.stats();
+    assert_eq!(stats.dropped.get(DropReason::TooLarge), 2, "{stats}");
+    assert_eq!(stats.queued, 1, "{stats}");
+}
+
 /// Wakes the thread that made it.
 #[derive(Debug)]
 struct Unpark(std::thread::Thread);

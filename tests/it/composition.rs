@@ -75,17 +75,30 @@ fn a_filter_can_be_reloaded_while_logging() {
 
 #[test]
 fn a_layer_can_be_put_in_and_taken_out_while_logging() {
-    let (layer, records) = memory("%m");
+    let (layer, records) = memory("%x %m");
+    // Without another layer nothing would be enabled while the slot is empty, not even the span.
+    let (other, _) = memory("%m");
     let (slot, handle) = reload::Layer::new(None::<MemoryLayer>);
-    let subscriber = tracing_subscriber::registry().with(slot);
+    let subscriber = tracing_subscriber::registry().with(slot).with(other);
     tracing::subscriber::with_default(subscriber, || {
+        let outer = tracing::info_span!("outer").entered();
         tracing::error!("before");
         handle.reload(Some(layer)).unwrap();
-        tracing::error!("within");
+        tracing::error!("in a span that was there first");
+        tracing::info_span!("inner").in_scope(|| tracing::error!("in a span of its time"));
+        drop(outer);
+        tracing::error!("outside");
         handle.reload(None::<MemoryLayer>).unwrap();
         tracing::error!("after");
     });
-    assert_eq!(records.take(), ["within"]);
+    assert_eq!(
+        records.take(),
+        [
+            "[outer] in a span that was there first",
+            "[outer, inner] in a span of its time",
+            "[] outside"
+        ]
+    );
 }
 
 #[test]

@@ -296,3 +296,45 @@ fn order_is_kept_within_a_thread_and_partition() {
     }
     assert_eq!(guard.stats().delivered, 48_000);
 }
+
+#[test]
+fn a_batch_of_its_size_leaves_long_before_linger_ends() {
+    for size in [1_000, 16_384, 100_000] {
+        let broker = broker();
+        let (layer, guard) = kafka(&broker)
+            .linger(Duration::from_secs(60))
+            .batch_size(size)
+            .build()
+            .unwrap();
+        let text = "x".repeat(900);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            for _ in 0..size * 3 / 900 + 2 {
+                tracing::info!("{text}");
+            }
+        });
+        let least = (size / 1_000) as u64;
+        wait_until("a batch", || guard.stats().delivered >= least);
+    }
+}
+
+#[test]
+fn a_full_buffer_does_not_linger() {
+    let broker = broker();
+    let size = 64 * 1024;
+    let (layer, guard) = kafka(&broker)
+        .linger(Duration::from_secs(60))
+        .batch_size(size)
+        .buffer_memory(size)
+        .overflow(tracing_kafka::OverflowPolicy::Block { max_wait: LONG })
+        .compression(Compression::None)
+        .build()
+        .unwrap();
+    let text = "x".repeat(700);
+    let start = Instant::now();
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        (0..2_000).for_each(|_| tracing::debug!("{text}"));
+    });
+    assert!(start.elapsed() < LONG, "{:?}", start.elapsed());
+    guard.flush(LONG).unwrap();
+    assert_eq!(guard.stats().delivered, 2_000, "{}", guard.stats());
+}

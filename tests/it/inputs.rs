@@ -109,7 +109,7 @@ fn paths_that_are_no_log_file() {
     let folder = Folder::new();
     let refuse = |path: &std::path::Path, part: &str| {
         let error = FileLayer::builder(path).build().map(|_| ()).unwrap_err();
-        let cause = std::error::Error::source(&error).unwrap().to_string();
+        let cause = error.to_string();
         assert!(
             error.to_string().contains(&path.display().to_string()),
             "{error}"
@@ -150,4 +150,35 @@ fn building_and_dropping_leaves_no_thread_behind() {
         assert_eq!(report.stats.offered, 0);
         assert!(!report.timed_out);
     }
+}
+
+#[test]
+fn a_password_in_an_address_shows_nowhere() {
+    let address = "user:hun,ter2@host:9092";
+    let none: [&str; 0] = [];
+    let builders = [
+        KafkaLayer::builder([address], "logs"),
+        KafkaLayer::builder(none, "logs").property("bootstrap.servers", address),
+        good().property("bootstrap.servers", address),
+    ];
+    for builder in builders {
+        let debug = format!("{builder:?}");
+        let error = builder.build().map(|_| ()).unwrap_err();
+        for text in [debug, error.to_string(), format!("{error:?}")] {
+            assert!(!text.contains("hun") && !text.contains("ter2"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn every_error_says_in_one_line_what_was_wrong() {
+    let error = KafkaLayer::builder(["a:1"], "t\nforged: all is well").build();
+    let text = error.map(|_| ()).unwrap_err().to_string();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let pattern = tracing_kafka::PatternLayout::new("%d %mesage").unwrap_err();
+    let text = tracing_kafka::BuildError::from(pattern).to_string();
+    assert!(
+        text.contains("`%mesage`") && text.contains("byte 3"),
+        "{text}"
+    );
 }

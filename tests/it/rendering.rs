@@ -1,7 +1,6 @@
 //! What of an event and its spans gets into a record, and what a careless user's code cannot do.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::field::Empty;
@@ -251,35 +250,4 @@ fn the_log_tells_of_missing_events_if_asked_to() {
     );
     let report = guard.shutdown(Duration::from_secs(5));
     assert_eq!((report.stats.offered, report.stats.delivered), (3, 2));
-}
-
-/// Logs when its thread ends, after the layer's own thread-locals are gone.
-struct LogsAtTheEnd;
-impl Drop for LogsAtTheEnd {
-    fn drop(&mut self) {
-        tracing::info!("from a destructor");
-    }
-}
-
-thread_local! {
-    static LATE: std::cell::RefCell<Option<LogsAtTheEnd>> = const { std::cell::RefCell::new(None) };
-}
-
-#[test]
-fn an_event_from_a_thread_locals_destructor_does_no_harm() {
-    let (layer, records) = MemoryLayer::new(pattern("%m"));
-    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
-    let layer_of_thread = Arc::new(dispatch);
-    let thread = Arc::clone(&layer_of_thread);
-    std::thread::spawn(move || {
-        // Set first, so that it is destroyed after what the events below make.
-        LATE.with(|late| *late.borrow_mut() = Some(LogsAtTheEnd));
-        tracing::dispatcher::with_default(&thread, || tracing::info!("alive"));
-        // Leaked on purpose: the default outlives the thread's destructors.
-        std::mem::forget(tracing::dispatcher::set_default(&thread));
-    })
-    .join()
-    .unwrap();
-    let records = records.take();
-    assert_eq!(records.first().map(String::as_str), Some("alive"));
 }

@@ -30,6 +30,8 @@ const MAX_DOUBTFUL: u32 = 3;
 const TOPIC_PATIENCE: u32 = 3;
 /// So many attempts at least fit into the delivery timeout.
 const MIN_ATTEMPTS: u32 = 8;
+/// The longest pause that a broker is granted; its quotas ask for less.
+const MAX_THROTTLE: Duration = Duration::from_secs(60);
 /// The longest wait between attempts while the layer is being shut down.
 const HURRIED_BACKOFF: Duration = Duration::from_millis(500);
 
@@ -145,7 +147,7 @@ impl Producer {
         };
         if let Some(broker) = self.cluster.brokers.get_mut(&id) {
             // A throttled success is a success; the pause is what the broker asks for.
-            broker.paused_until = now + answer.throttle;
+            broker.paused_until = now + answer.throttle.min(MAX_THROTTLE);
         }
         for index in partitions {
             let Some(batch) = self.landed(*index) else {

@@ -57,8 +57,7 @@ impl Producer {
 
     /// Sends one batch to each partition that is idle, all partitions of a broker in one request.
     pub(super) fn send(&mut self, now: Instant) {
-        let mut requests: BTreeMap<i32, Parts> = BTreeMap::new();
-        let mut oldest = now;
+        let mut requests: BTreeMap<i32, (Parts, Instant)> = BTreeMap::new();
         for index in self.cluster.idle_lanes(now) {
             let Some(mut batch) = self.next_batch(index, now) else {
                 continue;
@@ -76,17 +75,15 @@ impl Producer {
                 self.queue.ledger.sent(batch.count());
                 batch.sent = true;
             }
-            oldest = oldest.min(batch.accepted);
-            let bytes = Arc::clone(&batch.sealed.bytes);
-            requests.entry(leader).or_default().push((index, bytes));
+            let (parts, oldest) = requests.entry(leader).or_insert((Vec::new(), now));
+            parts.push((index, Arc::clone(&batch.sealed.bytes)));
+            *oldest = batch.accepted.min(*oldest);
             lane.in_flight = Some(batch);
             self.cluster.had_turn(index);
         }
-        let left = self
-            .settings
-            .delivery_timeout
-            .saturating_sub(now.duration_since(oldest));
-        for (broker, parts) in requests {
+        for (broker, (parts, oldest)) in requests {
+            let age = now.duration_since(oldest);
+            let left = self.settings.delivery_timeout.saturating_sub(age);
             self.produce(broker, parts, left, now);
         }
     }
