@@ -4,6 +4,8 @@
 //! The time is that of the calling threads' processors. See benches/README.md.
 #![expect(clippy::unwrap_used, reason = "a bench that cannot begin shall stop")]
 
+#[path = "support/clock.rs"]
+mod clock;
 #[path = "support/events.rs"]
 mod events;
 #[path = "support/layers.rs"]
@@ -99,6 +101,8 @@ const STEADY: Pace<'_> = Pace {
 impl Bench<'_> {
     /// One row. Returns how many events it has logged.
     fn row(&mut self, name: &str, dispatch: &Dispatch, pace: Pace<'_>) -> u64 {
+        // Callsites remember what subscribers wanted that are gone by now.
+        with_default(dispatch, tracing::callsite::rebuild_interest_cache);
         let calls = AtomicU64::new(0);
         let (threads, values) = (self.threads, self.values);
         self.group.bench_function(name, |bencher| {
@@ -287,29 +291,5 @@ fn settle(pace: Pace<'_>, calls: &AtomicU64) {
     while calls.load(Ordering::Relaxed).saturating_sub(arrived()) > BACKLOG {
         assert!(Instant::now() < deadline, "nothing arrives any more");
         std::thread::sleep(PAUSE);
-    }
-}
-
-/// The processor time of the running thread, where it can be asked for; else the time that passes.
-mod clock {
-    use std::time::Duration;
-
-    #[cfg(target_os = "linux")]
-    pub(super) fn now() -> Duration {
-        use rustix::time::ClockId;
-        let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
-        // Never negative.
-        Duration::new(
-            time.tv_sec.unsigned_abs(),
-            u32::try_from(time.tv_nsec).unwrap(),
-        )
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn now() -> Duration {
-        use std::sync::OnceLock;
-        use std::time::Instant;
-        static START: OnceLock<Instant> = OnceLock::new();
-        START.get_or_init(Instant::now).elapsed()
     }
 }
