@@ -373,8 +373,10 @@ impl Queue {
     }
 
     fn tell_waiting(&self) {
-        // Whoever still finds no room presses again.
-        self.pressed.store(false, Ordering::Release);
+        // As long as low levels find no room the worker goes on by itself, and nobody rings.
+        if self.budget.has_room(Level::DEBUG) {
+            self.pressed.store(false, Ordering::Release);
+        }
         fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) > 0 {
             let _room = self.room.lock().unwrap_or_else(PoisonError::into_inner);

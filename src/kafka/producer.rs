@@ -109,8 +109,6 @@ pub(super) struct Producer {
     /// When it was last looked at: what it holds was accepted since.
     last_drain: Instant,
     quiet_rounds: u32,
-    /// Callers found no room when the loop turned last.
-    is_pressed: bool,
     shutdown: Option<Instant>,
 }
 
@@ -146,7 +144,6 @@ impl Producer {
             next_drain: Some(now),
             last_drain: now,
             quiet_rounds: 0,
-            is_pressed: false,
             shutdown: None,
         }
     }
@@ -170,7 +167,7 @@ impl Producer {
             let now = Instant::now();
             self.read_mail(mailbox, now);
             let is_due = self.next_drain.is_some_and(|due| due <= now);
-            let is_pressed = self.is_newly_pressed();
+            let is_pressed = self.is_pressed();
             if is_due || is_pressed || self.queue.was_asked() {
                 self.drain(now);
             }
@@ -254,27 +251,27 @@ impl Producer {
             now + BUSY_TICK
         } else {
             self.queue.may_be_asked();
-            now + self.settings.linger.max(self.shortest_tick())
+            now + self.tick()
         });
     }
 
-    /// How often the queue is looked at where nothing is to linger.
-    fn shortest_tick(&self) -> Duration {
-        // What is open could not be sent: there is no hurry to have more.
-        if self.quiet_rounds > 0 && self.accumulator.has_open() {
-            STUCK_TICK
-        } else {
-            BUSY_TICK
+    /// How soon the queue is looked at again after a small round.
+    fn tick(&self) -> Duration {
+        if self.queue.is_pressed() {
+            return STUCK_TICK.min(self.settings.linger.max(BUSY_TICK));
         }
+        // What is open could not be sent: there is no hurry to have more.
+        let is_stuck = self.quiet_rounds > 0 && self.accumulator.has_open();
+        let shortest = if is_stuck { STUCK_TICK } else { BUSY_TICK };
+        self.settings.linger.max(shortest)
     }
 
-    /// Whether callers find no room, and did not when the loop turned last.
-    fn is_newly_pressed(&mut self) -> bool {
+    /// Whether callers find no room: then every turn of the loop empties the queue, and nothing
+    /// lingers.
+    fn is_pressed(&mut self) -> bool {
         let is_pressed = self.queue.is_pressed();
-        let is_new = is_pressed && !self.is_pressed;
-        self.is_pressed = is_pressed;
         self.accumulator.press(is_pressed);
-        is_new
+        is_pressed
     }
 
     /// Books in the queue's budget what the accumulator holds now.
@@ -321,6 +318,7 @@ impl Producer {
             && self.quiet_rounds >= quiet
             && !self.accumulator.has_open()
             && !self.notice.is_owed()
+            && !self.queue.is_pressed()
     }
 
     /// Sleeps until a task ends, somebody rings, or `wake`.
