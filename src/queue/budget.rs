@@ -44,7 +44,10 @@ impl Budget {
     /// Whether an event of `level` may be rendered: one read of a line that rarely changes.
     #[inline]
     pub(super) fn has_room(&self, level: Level) -> bool {
-        self.used.load(Ordering::Relaxed) < self.limit(level) || self.has_spare_room(level)
+        // Room for another chunk: with less the event would be rendered for nothing once its shard's
+        // chunk is full.
+        self.used.load(Ordering::Relaxed).saturating_add(self.chunk) <= self.limit(level)
+            || self.has_spare_room(level)
     }
 
     /// The same, not counting spare chunks, which the next lease would take.
@@ -52,7 +55,8 @@ impl Budget {
     fn has_spare_room(&self, level: Level) -> bool {
         let used = self.used.load(Ordering::Relaxed);
         used & CLOSED == 0
-            && used.saturating_sub(self.spare_bytes.load(Ordering::Relaxed)) < self.limit(level)
+            && used.saturating_sub(self.spare_bytes.load(Ordering::Relaxed)) + self.chunk
+                <= self.limit(level)
     }
 
     /// Whether `need` bytes fit where nothing else is held.
