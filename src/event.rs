@@ -233,6 +233,14 @@ impl<'a> LogEvent<'a> {
         }
     }
 
+    /// Whether the event has a message.
+    pub fn has_message(&self) -> bool {
+        match &self.source {
+            Source::Live(live) => live.event.metadata().fields().field(MESSAGE).is_some(),
+            Source::Given(given) => given.message.is_some(),
+        }
+    }
+
     /// Appends the message, unescaped; nothing where the event has none.
     #[inline]
     pub fn write_message(&self, out: &mut Vec<u8>) {

@@ -1,18 +1,26 @@
 //! Layouts: what turns an event into the bytes of one record.
 
+mod composite;
 mod converter;
 mod date;
+mod encode;
+mod error_text;
 mod escape;
 mod keyword;
 mod level;
+mod lookup;
 mod modifier;
 mod name;
 mod notes;
 mod parser;
 mod pattern;
 mod plan;
+mod planner;
 mod ready;
 mod replace;
+mod simple;
+mod specifier;
+mod style;
 mod text;
 mod unit;
 mod zone;

@@ -47,6 +47,14 @@ impl PatternError {
         }
     }
 
+    /// The same, `distance` bytes further back in the pattern.
+    pub(crate) fn moved(mut self, distance: usize) -> Self {
+        if let Some((offset, _)) = &mut self.place {
+            *offset += distance;
+        }
+        self
+    }
+
     /// The same with what to do about it, which is printed last.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();

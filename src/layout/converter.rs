@@ -1,5 +1,12 @@
 //! The variable parts of an event: what each converter appends.
 
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use uuid::Uuid;
+use uuid::timestamp::context::ContextV1;
+
+use super::lookup::Lookup;
 use super::name::Precision;
 use super::text::push_number;
 use crate::event::LogEvent;
@@ -10,13 +17,21 @@ use crate::sys::Timestamp;
 #[derive(Debug)]
 pub(super) enum Converter {
     Class(Precision),
+    /// A field of the event or, where it has none of that name, of its spans.
+    Correlation(&'static str),
     EventField(String),
     EventFields,
     File,
     Line,
     Location,
+    Lookup(Box<Lookup>),
+    Marker,
+    /// The marker without its parents.
+    MarkerName,
     Message,
     Method,
+    /// Nanoseconds since then.
+    Nano(Instant),
     /// Milliseconds since that time.
     Relative(Timestamp),
     Sequence,
@@ -29,6 +44,8 @@ pub(super) enum Converter {
     Target(Precision),
     ThreadId,
     ThreadName,
+    /// Random, or made from the event's time.
+    Uuid(bool),
 }
 
 /// The most fields that are put in order; an event shows no more.
@@ -40,14 +57,36 @@ const UNKNOWN_CLASS: &str = "?";
 /// What Java prints for a file that a known location does not name.
 const NO_FILE: &[u8] = b"null";
 const NO_LINE: &[u8] = b"-1";
+/// What stands around the parents of a marker.
+const PARENTS: &[u8] = b"[ ";
+const PARENTS_END: &[u8] = b" ]";
 
 impl Converter {
     /// Whether it prints text that may need to be escaped.
     pub(super) fn is_text(&self) -> bool {
         !matches!(
             self,
-            Self::Line | Self::Relative(_) | Self::Sequence | Self::ThreadId
+            Self::Line
+                | Self::Nano(_)
+                | Self::Relative(_)
+                | Self::Sequence
+                | Self::ThreadId
+                | Self::Uuid(_)
         )
+    }
+
+    /// Whether it prints something else each time, even for the same event.
+    pub(super) fn is_unique(&self) -> bool {
+        matches!(self, Self::Nano(_) | Self::Sequence | Self::Uuid(_))
+    }
+
+    /// What it prints if there is nothing to print.
+    pub(super) fn empty(&self) -> &'static str {
+        match self {
+            Self::SpanNames => "[]",
+            Self::SpanFields | Self::SomeSpanFields(_) => "{}",
+            _ => "",
+        }
     }
 
     /// Appends the part, unescaped. `number` is the one that `%sn` prints.
@@ -69,6 +108,12 @@ impl Converter {
             Self::Class(precision) => {
                 precision.write(event.module_path().unwrap_or(UNKNOWN_CLASS), out);
             }
+            Self::Correlation(name) => {
+                if !event.write_field(name, out) {
+                    let value = event.spans().field(name).unwrap_or_default();
+                    out.extend_from_slice(value.as_bytes());
+                }
+            }
             Self::EventField(name) => {
                 event.write_field(name, out);
             }
@@ -84,6 +129,13 @@ impl Converter {
                 None => {}
             },
             Self::Location => write_location(event, out),
+            Self::Lookup(lookup) => lookup.write(event, out),
+            Self::Marker => {
+                event.write_marker(out);
+            }
+            Self::MarkerName => write_marker_name(event, out),
+            Self::Nano(start) => push_number(out, start.elapsed().as_nanos()),
+            Self::Uuid(is_random) => write_uuid(event, *is_random, out),
             Self::Method => out.extend_from_slice(event.method().unwrap_or_default().as_bytes()),
             Self::Relative(start) => {
                 let elapsed = event.timestamp().millis().saturating_sub(start.millis());
@@ -100,6 +152,47 @@ impl Converter {
             Self::ThreadId => push_number(out, event.thread_id()),
         }
     }
+}
+
+/// A marker is written with its parents as Log4j prints it: `CHILD[ PARENT, OTHER ]`.
+fn write_marker_name(event: &LogEvent<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    event.write_marker(out);
+    let marker = out.get(start..).unwrap_or_default();
+    if marker.ends_with(PARENTS_END)
+        && let Some(at) = marker.windows(PARENTS.len()).position(|w| w == PARENTS)
+    {
+        out.truncate(start + at);
+    }
+}
+
+fn write_uuid(event: &LogEvent<'_>, is_random: bool, out: &mut Vec<u8>) {
+    let uuid = if is_random {
+        Uuid::new_v4()
+    } else {
+        time_uuid(event.timestamp())
+    };
+    let mut buffer = Uuid::encode_buffer();
+    out.extend_from_slice(uuid.hyphenated().encode_lower(&mut buffer).as_bytes());
+}
+
+/// An identifier that begins with the time, for this process: there is no address of a network card
+/// in it, but a number drawn once.
+fn time_uuid(stamp: Timestamp) -> Uuid {
+    static PROCESS: OnceLock<(ContextV1, [u8; 6])> = OnceLock::new();
+    let (context, node) = PROCESS.get_or_init(|| {
+        let (count, random) = Uuid::new_v4().as_u64_pair();
+        let [_, _, mut node @ ..] = random.to_be_bytes();
+        // The lowest bit of the first byte says that it is no card's address.
+        if let Some(first) = node.first_mut() {
+            *first |= 1;
+        }
+        // Any bits will do.
+        (ContextV1::new((count & 0xffff) as u16), node)
+    });
+    let seconds = u64::try_from(stamp.seconds).unwrap_or_default();
+    let time = uuid::Timestamp::from_unix(context, seconds, stamp.nanos);
+    Uuid::new_v1(time, node)
 }
 
 /// Whether anything is known about where in the source an event is.
@@ -148,7 +241,7 @@ fn write_some(event: &LogEvent<'_>, names: &[String], out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// `{a=1, b=2}` sorted by name; nothing for an event without fields.
+/// `{a=1, b=2}` sorted by name; nothing for an event that has a message only.
 fn write_fields(event: &LogEvent<'_>, out: &mut Vec<u8>) {
     // Clearing places for as many fields as there may be would cost more than writing a few.
     if event.max_fields() <= FEW_FIELDS {
@@ -177,6 +270,9 @@ fn write_fields_up_to<const MOST: usize>(event: &LogEvent<'_>, out: &mut Vec<u8>
         count += 1;
     });
     if count == 0 {
+        if !event.has_message() {
+            out.extend_from_slice(b"{}");
+        }
         return;
     }
     out.push(b'}');
@@ -246,8 +342,10 @@ mod tests {
         assert_eq!(text(&Converter::EventField("nope".to_owned()), &event), "");
         let sorted = LogEvent::builder().field("a", 1).field("b", 2).build();
         assert_eq!(text(&Converter::EventFields, &sorted), "{a=1, b=2}");
-        let bare = LogEvent::builder().build();
+        let bare = LogEvent::builder().message("text").build();
         assert_eq!(text(&Converter::EventFields, &bare), "");
+        let empty = LogEvent::builder().build();
+        assert_eq!(text(&Converter::EventFields, &empty), "{}");
     }
 
     #[test]

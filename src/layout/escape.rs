@@ -82,6 +82,13 @@ fn escape_suspicious(out: &mut Vec<u8>, start: usize) {
     }
 }
 
+/// `text` as it looks once it was escaped.
+pub(super) fn escaped(text: &str) -> String {
+    let mut out = text.as_bytes().to_vec();
+    escape_from(&mut out, 0);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// Whether nothing in `text` would be escaped.
 pub(super) fn is_harmless(text: &[u8]) -> bool {
     find(text).is_none()
@@ -123,7 +130,7 @@ fn has_candidate(chunk: &[u8; 16]) -> bool {
 
 /// The hostile character at `at`, and its length in bytes.
 #[inline]
-fn hostile_at(text: &[u8], at: usize) -> Option<(u32, usize)> {
+pub(super) fn hostile_at(text: &[u8], at: usize) -> Option<(u32, usize)> {
     let first = *text.get(at)?;
     let byte = |offset: usize| text.get(at + offset).copied().unwrap_or_default();
     match first {

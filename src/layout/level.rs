@@ -26,6 +26,18 @@ pub(super) fn index(level: Level) -> usize {
     }
 }
 
+/// The place of the level with this name, in letters of either case.
+pub(super) fn index_of_name(name: &str) -> Option<usize> {
+    NAMES
+        .iter()
+        .position(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether Log4j has a level of this name that no event here has.
+pub(super) fn is_unused(name: &str) -> bool {
+    UNUSED.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
 /// The text of each level. None where Log4j could not make the converter.
 pub(super) fn texts(
     option: Option<(&str, usize)>,

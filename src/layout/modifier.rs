@@ -35,6 +35,14 @@ impl Modifier {
         self.min == 0 && self.max == usize::MAX
     }
 
+    /// The same where most texts stay as they are.
+    #[inline]
+    pub(super) fn apply_if_any(self, out: &mut Vec<u8>, start: usize) {
+        if !self.is_none() {
+            self.apply(out, start);
+        }
+    }
+
     /// Applies it to what follows `start` in `out`. Too long is cut, or else too short is filled:
     /// what was cut is not filled up again.
     pub(super) fn apply(self, out: &mut Vec<u8>, start: usize) {

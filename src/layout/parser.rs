@@ -2,14 +2,16 @@
 
 use super::keyword::continues_identifier;
 use super::keyword::starts_identifier;
+use super::lookup::extent;
+use super::lookup::is_known;
 use super::modifier::MAX_WIDTH;
 use super::modifier::Modifier;
 use super::notes::Notes;
 use super::notes::shown;
 use crate::error::PatternError;
 
-/// How deep braces may be nested when strict.
-const MAX_NESTING: usize = 64;
+/// How deep braces, and patterns inside patterns, may be nested.
+pub(super) const MAX_NESTING: usize = 64;
 /// What to do about a `%` that was meant as one.
 const PERCENT: &str = "a percent sign is written `%%`";
 
@@ -55,13 +57,19 @@ impl OptionText<'_> {
     }
 }
 
-/// Splits `pattern`. Each byte is looked at a bounded number of times, whatever the pattern.
+/// Splits a pattern, the whole or one inside of it. Each byte is looked at a bounded number of times,
+/// whatever the pattern.
 pub(super) fn parse<'p>(
-    pattern: &'p str,
+    pattern: OptionText<'p>,
     notes: &mut Notes,
 ) -> Result<Vec<Piece<'p>>, PatternError> {
+    let OptionText {
+        text: pattern,
+        offset: base,
+    } = pattern;
     let mut parser = Parser {
         pattern,
+        base,
         at: 0,
         last_brace: pattern.rfind('}'),
         literal: Literal::default(),
@@ -77,6 +85,8 @@ pub(super) fn parse<'p>(
 
 struct Parser<'p, 'n> {
     pattern: &'p str,
+    /// Where in the whole pattern this one begins.
+    base: usize,
     at: usize,
     /// The last `}` of the whole pattern.
     last_brace: Option<usize>,
@@ -115,6 +125,11 @@ impl Literal {
 }
 
 impl<'p> Parser<'p, '_> {
+    /// Notes a mistake whose place is counted from the beginning of this pattern.
+    fn mistake(&mut self, error: PatternError) -> Result<(), PatternError> {
+        self.notes.mistake(error.moved(self.base))
+    }
+
     fn peek(&self) -> Option<char> {
         self.pattern.get(self.at..)?.chars().next()
     }
@@ -133,8 +148,7 @@ impl<'p> Parser<'p, '_> {
         if self.literal.push(c, at) {
             let length = c.len_utf8() + 1;
             let error = PatternError::new(at - 1, length, format!("unknown escape `\\{c}`"));
-            self.notes
-                .mistake(error.hint("expected one of `\\n`, `\\r`, `\\t`, `\\f`, `\\b`, `\\\\`"))?;
+            self.mistake(error.hint("expected one of `\\n`, `\\r`, `\\t`, `\\f`, `\\b`, `\\\\`"))?;
         }
         Ok(())
     }
@@ -142,8 +156,8 @@ impl<'p> Parser<'p, '_> {
     /// Ends the literal. A backslash without its character is an error even to Log4j.
     fn flush(&mut self) -> Result<(), PatternError> {
         if let Some(at) = self.literal.backslash {
-            return Err(PatternError::new(at, 1, "a `\\` with nothing to escape")
-                .hint("a backslash is written `\\\\`"));
+            let error = PatternError::new(self.base + at, 1, "a `\\` with nothing to escape");
+            return Err(error.hint("a backslash is written `\\\\`"));
         }
         if !self.literal.text.is_empty() {
             let text = std::mem::take(&mut self.literal.text);
@@ -158,12 +172,15 @@ impl<'p> Parser<'p, '_> {
             return Ok(());
         };
         if c != '%' {
+            if c == '$' && self.peek() == Some('{') {
+                self.lookup(start)?;
+            }
             return self.push(c, start);
         }
         match self.peek() {
             None => {
                 let error = PatternError::new(start, 1, "a `%` without a conversion word");
-                self.notes.mistake(error.hint(PERCENT))?;
+                self.mistake(error.hint(PERCENT))?;
                 self.push(c, start)
             }
             Some('%') => {
@@ -175,6 +192,19 @@ impl<'p> Parser<'p, '_> {
                 self.specifier(start)
             }
         }
+    }
+
+    /// `${…}`, which must be one that is known, or have its dollar sign doubled.
+    fn lookup(&mut self, start: usize) -> Result<(), PatternError> {
+        let before = self.pattern.get(..start).unwrap_or_default();
+        let whole = extent(self.pattern.get(start..).unwrap_or_default());
+        if before.ends_with('$') || is_known(whole) {
+            return Ok(());
+        }
+        let message = format!("no look-up such as `{}` is made", shown(whole));
+        self.mistake(PatternError::new(start, whole.len(), message).hint(
+            "`${ctx:name}`, `${map:name}`, `${event:Level}` and `${env:NAME}` are; `$${` is text",
+        ))
     }
 
     /// The states after a `%`.
@@ -205,7 +235,7 @@ impl<'p> Parser<'p, '_> {
             let text = self.slice(start);
             let message = format!("`{}` without a conversion word", shown(text));
             let error = PatternError::new(start, text.len(), message);
-            self.notes.mistake(error.hint(PERCENT))?;
+            self.mistake(error.hint(PERCENT))?;
             return self.push_all(start);
         }
         self.conversion(start, modifier)
@@ -223,8 +253,7 @@ impl<'p> Parser<'p, '_> {
         if width > Some(MAX_WIDTH) {
             let text = self.slice(start);
             let message = format!("width `{}` is over {MAX_WIDTH}", shown(text));
-            self.notes
-                .mistake(PatternError::new(start, text.len(), message))?;
+            self.mistake(PatternError::new(start, text.len(), message))?;
         }
         Ok(width.map(|width| width.min(MAX_WIDTH)))
     }
@@ -235,8 +264,7 @@ impl<'p> Parser<'p, '_> {
         self.next();
         let found = shown(self.slice(at));
         let message = format!("expected a digit, found `{found}`");
-        self.notes
-            .mistake(PatternError::new(at, self.at - at, message))?;
+        self.mistake(PatternError::new(at, self.at - at, message))?;
         self.push_all(start)
     }
 
@@ -262,7 +290,7 @@ impl<'p> Parser<'p, '_> {
                 shown(self.slice(word))
             );
             let error = PatternError::new(word, self.at - word, message);
-            self.notes.mistake(error.hint(PERCENT))?;
+            self.mistake(error.hint(PERCENT))?;
         }
         let identifier = match first {
             Some(c) if starts_identifier(c) => self.slice(word),
@@ -280,7 +308,7 @@ impl<'p> Parser<'p, '_> {
         self.pieces.push(Piece::Specifier(Specifier {
             modifier,
             text,
-            offset: start,
+            offset: self.base + start,
             identifier,
             options,
         }));
@@ -295,7 +323,7 @@ impl<'p> Parser<'p, '_> {
             let begin = self.at + 1;
             let Some(end) = self.closing(begin)? else {
                 let error = PatternError::new(self.at, 1, "a `{` without its `}`");
-                self.notes.mistake(error)?;
+                self.mistake(error)?;
                 // What lies between is lost, as in Log4j.
                 self.at = match self.last_brace {
                     Some(last) if last >= start => last + 1,
@@ -305,7 +333,7 @@ impl<'p> Parser<'p, '_> {
             };
             options.push(OptionText {
                 text: self.pattern.get(begin..end).unwrap_or_default(),
-                offset: begin,
+                offset: self.base + begin,
             });
             self.at = end + 1;
         }
@@ -333,8 +361,7 @@ impl<'p> Parser<'p, '_> {
             if depth > MAX_NESTING && !is_told {
                 is_told = true;
                 let message = format!("braces are nested more than {MAX_NESTING} deep");
-                self.notes
-                    .mistake(PatternError::new(begin + at, 1, message))?;
+                self.mistake(PatternError::new(begin + at, 1, message))?;
             }
         }
         Ok(None)
@@ -345,9 +372,13 @@ impl<'p> Parser<'p, '_> {
 mod tests {
     use super::*;
 
+    fn whole(text: &str) -> OptionText<'_> {
+        OptionText { text, offset: 0 }
+    }
+
     /// Literals in quotes, specifiers as their identifier and options.
     fn lenient(pattern: &str) -> Vec<String> {
-        let pieces = parse(pattern, &mut Notes::new(true)).unwrap();
+        let pieces = parse(whole(pattern), &mut Notes::new(true)).unwrap();
         pieces
             .into_iter()
             .map(|piece| match piece {
@@ -365,7 +396,7 @@ mod tests {
     }
 
     fn strict(pattern: &str) -> PatternError {
-        parse(pattern, &mut Notes::new(false)).unwrap_err()
+        parse(whole(pattern), &mut Notes::new(false)).unwrap_err()
     }
 
     #[test]
@@ -406,14 +437,16 @@ mod tests {
     #[test]
     fn a_lone_backslash_is_always_an_error() {
         for pattern in ["\\", "a\\%m", "%\\", "%m\\"] {
-            assert!(parse(pattern, &mut Notes::new(true)).is_err(), "{pattern}");
+            let parsed = parse(whole(pattern), &mut Notes::new(true));
+            assert!(parsed.is_err(), "{pattern}");
         }
     }
 
     #[test]
     fn widths_are_bounded() {
         assert_eq!(strict("%99999999999999999999p").offset(), 1);
-        let pieces = parse("%99999999999999999999.10001p", &mut Notes::new(true)).unwrap();
+        let pattern = whole("%99999999999999999999.10001p");
+        let pieces = parse(pattern, &mut Notes::new(true)).unwrap();
         let [Piece::Specifier(specifier)] = &pieces[..] else {
             panic!("{pieces:?}");
         };

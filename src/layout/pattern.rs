@@ -12,7 +12,9 @@ use super::escape::Escape;
 use super::notes::Notes;
 use super::notes::shown;
 use super::plan::Plan;
-use super::unit::remember_start;
+use super::planner::Setting;
+use super::planner::plan;
+use super::simple::remember_start;
 use super::zone::Lookup;
 use super::zone::Zone;
 use crate::error::PatternError;
@@ -277,8 +279,11 @@ impl PatternLayoutBuilder {
         remember_start();
         let zone = default_zone(&self.zone)?;
         let mut notes = Notes::new(self.is_lenient);
-        let is_escaped = self.escape == Escape::Text;
-        let plan = Plan::compile(&self.pattern, &zone, is_escaped, &mut notes)?;
+        let setting = Setting {
+            zone: &zone,
+            is_escaped: self.escape == Escape::Text,
+        };
+        let plan = plan(&self.pattern, setting, &mut notes)?;
         Ok(PatternLayout {
             inner: Arc::new(Inner {
                 plan,
@@ -441,13 +446,29 @@ mod tests {
     fn errors_say_where_what_and_what_was_meant() {
         for (pattern, expected) in [
             (
+                "${sys:user} %m",
+                "no look-up such as `${sys:user}` is made at byte 0; `${ctx:name}`, `${map:name}`, \
+                 `${event:Level}` and `${env:NAME}` are; `$${` is text",
+            ),
+            (
                 "%clr{%m}",
                 "unknown conversion word `%clr` at byte 0; it is Spring Boot's, write `%highlight` \
                  or `%style`, Log4j reads it as `%c` and the text `lr`",
             ),
             (
-                "a %highlight{%m}",
-                "`%highlight` is not supported yet at byte 2",
+                "a %tp",
+                "`%tp` has no meaning here at byte 2; threads have no priority here; `%t` and \
+                 `%tid` tell them apart",
+            ),
+            (
+                "%blue(%m)",
+                "expected `%blue{pattern}`, found 0 options at byte 0; logback writes its patterns \
+                 in parentheses, Log4j in braces",
+            ),
+            (
+                "%red{a %style{%p}{rad}}",
+                "unknown style word `rad` at byte 18; expected `bold`, `dim`, `blink`, a colour such \
+                 as `red`, `bg_red` or `bright_red`, or `#rrggbb`",
             ),
             (
                 "%levle",
@@ -470,8 +491,8 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_not_supported_yet_are_refused_in_both_modes() {
-        for pattern in ["%ex", "%marker", "%reda{%m}", "%uuid"] {
+    fn words_that_have_no_meaning_here_are_refused_in_both_modes() {
+        for pattern in ["%tp", "%fqcn", "%red{%threadPriority}"] {
             assert!(PatternLayout::new(pattern).is_err(), "{pattern}");
             let lenient = PatternLayout::builder(pattern).lenient().build();
             assert!(lenient.is_err(), "{pattern}");

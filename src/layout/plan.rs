@@ -4,21 +4,24 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use super::converter::Converter;
+use super::encode::Encoding;
+use super::error_text::ErrorText;
 use super::escape::escape_from;
-use super::escape::is_harmless;
-use super::level::LEVELS;
+use super::level;
 use super::modifier::Modifier;
-use super::notes::Notes;
-use super::parser::Piece;
-use super::parser::parse;
-use super::ready::CAPACITY;
 use super::ready::Ready;
-use super::ready::ReadyPart;
-use super::unit::Unit;
-use super::unit::compile;
-use super::zone::Zone;
-use crate::error::PatternError;
+use super::replace::Replacement;
+use super::style::RESET;
+use super::style::Styles;
+use super::text::cut_chars;
+use super::text::equals_ignore_case;
 use crate::event::LogEvent;
+
+/// Beyond this no further variable part is rendered: a record is cut long before.
+const MAX_RENDERED: usize = 1024 * 1024;
+/// A longer limit than this puts a mark behind what it cut.
+const LONG_LIMIT: usize = 20;
+const CUT_MARK: &[u8] = b"...";
 
 /// How an event is rendered.
 #[derive(Debug, Default)]
@@ -26,6 +29,7 @@ pub(super) struct Plan {
     steps: Box<[Step]>,
     is_escaped: bool,
     has_number: bool,
+    is_dirty: bool,
 }
 
 /// One part, and what is done about escaping around it.
@@ -43,64 +47,103 @@ struct Step {
 
 /// What a step appends.
 #[derive(Debug)]
-enum Part {
+pub(super) enum Part {
     Short(Short),
     Literal(String),
     Ready(Ready),
     Variable(Converter),
     Modified(Converter, Modifier),
+    Nested(Box<Nested>, Modifier),
     /// Nothing; the last check comes before it.
     End,
 }
 
+/// A part with patterns inside. They escape their own text; what becomes of it is layout.
+#[derive(Debug)]
+pub(super) enum Nested {
+    Plain(Plan),
+    /// In the colour of the level; nothing at all around nothing.
+    Styled(Styles, Plan),
+    Encoded(Encoding, Plan, After),
+    Cut(usize, Plan),
+    Replaced(Box<Replacement>, Plan, After),
+    Compared(Box<Comparison>),
+    /// Kept if one of the variable parts is not empty.
+    NotEmpty(Box<[Tracked]>),
+    /// The error of the event, each line followed by the pattern.
+    Error(ErrorText, Option<Plan>, bool),
+}
+
+/// What is left to be done about escaping once a text that was rendered raw has been changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    Nothing,
+    Escape,
+}
+
+/// What stands for a text that is equal to another one.
+#[derive(Debug)]
+pub(super) struct Comparison {
+    pub(super) inner: Plan,
+    pub(super) test: String,
+    /// The same, as it looks once it was escaped.
+    pub(super) escaped_test: String,
+    pub(super) ignores_case: bool,
+    pub(super) substitution: Plan,
+}
+
+/// A part of `%notEmpty`.
+#[derive(Debug)]
+pub(super) struct Tracked {
+    pub(super) plan: Plan,
+    /// What a variable part prints when it has nothing to print; none for a literal.
+    pub(super) empty: Option<&'static str>,
+}
+
 /// A literal that is copied as if it filled its array, which needs no loop.
 #[derive(Debug)]
-struct Short {
+pub(super) struct Short {
     length: usize,
     text: [u8; 16],
+}
+
+/// What the check has to know about a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Never to be escaped, and nothing in it would be.
+    Clean,
+    /// Never to be escaped, although something in it would be.
+    Dirty,
+    /// To be checked.
+    Raw,
 }
 
 /// What `%sn` printed last in this process.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 impl Plan {
-    /// Compiles a pattern.
-    pub(super) fn compile(
-        pattern: &str,
-        default_zone: &Zone,
-        is_escaped: bool,
-        notes: &mut Notes,
-    ) -> Result<Self, PatternError> {
-        let mut planner = Planner::default();
-        for piece in parse(pattern, notes)? {
-            match piece {
-                Piece::Literal(text) => planner.literal(&text),
-                Piece::Specifier(specifier) => match compile(&specifier, default_zone, notes)? {
-                    Some((unit, rest)) => {
-                        planner.unit(unit, specifier.modifier);
-                        planner.literal(rest);
-                    }
-                    None => planner.literal(specifier.text),
-                },
-            }
-        }
-        planner.end_run();
-        let has_number = planner.parts.iter().any(|(part, _)| {
-            matches!(
-                part,
-                Part::Variable(Converter::Sequence) | Part::Modified(Converter::Sequence, _)
-            )
+    pub(super) fn new(parts: Vec<(Part, Kind)>, is_escaped: bool) -> Self {
+        let has_number = parts.iter().any(|(part, _)| part.has_number());
+        let is_dirty = parts.iter().any(|(part, kind)| match part {
+            Part::Nested(nested, _) => nested.is_dirty(),
+            _ => *kind == Kind::Dirty,
         });
-        Ok(Self {
-            steps: steps(planner.parts, is_escaped),
+        Self {
+            steps: steps(parts, is_escaped),
             is_escaped,
             has_number,
-        })
+            is_dirty,
+        }
     }
 
     /// Whether an event is rendered differently each time.
     pub(super) fn has_number(&self) -> bool {
         self.has_number
+    }
+
+    /// Whether text of the layout would be escaped if it came from an event.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.is_dirty
     }
 
     /// Appends `event`.
@@ -111,22 +154,29 @@ impl Plan {
         } else {
             0
         };
+        self.write(event, number, out);
+    }
+
+    #[inline]
+    fn write(&self, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
         let mut checked = out.len();
+        let end = checked + MAX_RENDERED;
         for step in &self.steps {
             if step.checks {
                 escape_from(out, checked);
             }
             match &step.part {
                 Part::Ready(ready) => ready.write(event, out),
-                Part::Variable(converter) => converter.write(event, number, out),
+                Part::Variable(converter) if out.len() < end => {
+                    converter.write(event, number, out);
+                }
                 Part::Short(short) => {
                     let end = out.len() + short.length;
                     out.extend_from_slice(&short.text);
                     out.truncate(end);
                 }
                 Part::Literal(text) => out.extend_from_slice(text.as_bytes()),
-                Part::End => {}
-                Part::Modified(converter, modifier) => {
+                Part::Modified(converter, modifier) if out.len() < end => {
                     let start = out.len();
                     converter.write(event, number, out);
                     if self.is_escaped {
@@ -135,6 +185,12 @@ impl Plan {
                     }
                     modifier.apply(out, start);
                 }
+                Part::Nested(nested, modifier) if out.len() < end => {
+                    let start = out.len();
+                    nested.write(event, number, out);
+                    modifier.apply_if_any(out, start);
+                }
+                Part::End | Part::Variable(_) | Part::Modified(..) | Part::Nested(..) => {}
             }
             if step.passes {
                 checked = out.len();
@@ -143,15 +199,131 @@ impl Plan {
     }
 }
 
-/// What the check has to know about a part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Never to be escaped, and nothing in it would be.
-    Clean,
-    /// Never to be escaped, although something in it would be.
-    Dirty,
-    /// To be checked.
-    Raw,
+impl Part {
+    fn has_number(&self) -> bool {
+        match self {
+            Self::Variable(converter) | Self::Modified(converter, _) => converter.is_unique(),
+            Self::Nested(nested, _) => nested.plans().any(Plan::has_number),
+            _ => false,
+        }
+    }
+}
+
+impl Nested {
+    fn plans(&self) -> impl Iterator<Item = &Plan> {
+        let (one, other, tracked): (_, _, &[Tracked]) = match self {
+            Self::Plain(plan)
+            | Self::Styled(_, plan)
+            | Self::Encoded(_, plan, _)
+            | Self::Cut(_, plan)
+            | Self::Replaced(_, plan, _) => (Some(plan), None, &[]),
+            Self::Compared(comparison) => {
+                (Some(&comparison.inner), Some(&comparison.substitution), &[])
+            }
+            Self::NotEmpty(tracked) => (None, None, tracked),
+            Self::Error(_, suffix, _) => (suffix.as_ref(), None, &[]),
+        };
+        let tracked = tracked.iter().map(|tracked| &tracked.plan);
+        one.into_iter().chain(other).chain(tracked)
+    }
+
+    fn is_dirty(&self) -> bool {
+        match self {
+            Self::Styled(..) => true,
+            Self::Error(text, ..) => !text.is_inline(),
+            // Whatever is inside comes out encoded.
+            Self::Encoded(Encoding::Json, ..) => false,
+            _ => self.plans().any(Plan::is_dirty),
+        }
+    }
+
+    #[inline(never)]
+    fn write(&self, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
+        let start = out.len();
+        match self {
+            Self::Plain(plan) => plan.write(event, number, out),
+            Self::Styled(styles, plan) => {
+                let style = styles.get(level::index(event.level()));
+                out.extend_from_slice(style.map_or("", String::as_str).as_bytes());
+                let inner = out.len();
+                plan.write(event, number, out);
+                if out.len() == inner {
+                    out.truncate(start);
+                } else {
+                    out.extend_from_slice(RESET.as_bytes());
+                }
+            }
+            Self::Encoded(encoding, plan, after) => {
+                plan.write(event, number, out);
+                encoding.apply(out, start, *after == After::Escape);
+            }
+            Self::Cut(limit, plan) => {
+                plan.write(event, number, out);
+                if cut_chars(out, start, *limit) && *limit > LONG_LIMIT {
+                    out.extend_from_slice(CUT_MARK);
+                }
+            }
+            Self::Replaced(replacement, plan, after) => {
+                plan.write(event, number, out);
+                replacement.apply(out, start);
+                if *after == After::Escape {
+                    escape_from(out, start);
+                }
+            }
+            Self::Compared(comparison) => comparison.write(event, number, out),
+            Self::NotEmpty(tracked) => write_not_empty(tracked, event, number, out),
+            Self::Error(text, suffix, is_escaped) => {
+                text.write(event, *is_escaped, out, &mut |out| {
+                    write_suffix(suffix.as_ref(), event, number, out);
+                });
+            }
+        }
+    }
+}
+
+impl Comparison {
+    fn write(&self, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
+        let start = out.len();
+        self.inner.write(event, number, out);
+        let text = out.get(start..).unwrap_or_default();
+        let is_equal = [&self.test, &self.escaped_test].into_iter().any(|test| {
+            if self.ignores_case {
+                equals_ignore_case(text, test.as_bytes())
+            } else {
+                text == test.as_bytes()
+            }
+        });
+        if is_equal {
+            out.truncate(start);
+            self.substitution.write(event, number, out);
+        }
+    }
+}
+
+fn write_not_empty(tracked: &[Tracked], event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
+    let start = out.len();
+    let mut is_kept = false;
+    for part in tracked {
+        let from = out.len();
+        part.plan.write(event, number, out);
+        if let Some(empty) = part.empty {
+            is_kept |= out.get(from..) != Some(empty.as_bytes());
+        }
+    }
+    if !is_kept {
+        out.truncate(start);
+    }
+}
+
+/// A space and the suffix; nothing for an empty one.
+fn write_suffix(suffix: Option<&Plan>, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
+    let Some(suffix) = suffix else { return };
+    let start = out.len();
+    out.push(b' ');
+    suffix.write(event, number, out);
+    if out.len() == start + 1 {
+        out.truncate(start);
+    }
 }
 
 /// Decides where the checks are: after the last variable part of each stretch.
@@ -179,93 +351,8 @@ fn steps(parts: Vec<(Part, Kind)>, is_escaped: bool) -> Box<[Step]> {
     steps.into()
 }
 
-/// Gathers parts, and joins what can be one.
-#[derive(Default)]
-struct Planner {
-    parts: Vec<(Part, Kind)>,
-    /// The run being gathered: text that only time and level change.
-    run: Vec<ReadyPart>,
-    /// How long its text will be, about.
-    length: usize,
-}
-
-impl Planner {
-    fn literal(&mut self, text: &str) {
-        if text.is_empty() {
-            return;
-        }
-        if let Some(ReadyPart::Literal(before)) = self.run.last_mut() {
-            before.push_str(text);
-            self.length += text.len();
-            return;
-        }
-        self.make_room(text.len());
-        self.run.push(ReadyPart::Literal(text.to_owned()));
-    }
-
-    fn unit(&mut self, unit: Unit, modifier: Modifier) {
-        let with_widths = |text: String| {
-            let mut out = text.into_bytes();
-            modifier.apply(&mut out, 0);
-            String::from_utf8_lossy(&out).into_owned()
-        };
-        match unit {
-            Unit::Fixed(text) => self.literal(&with_widths(text)),
-            Unit::Level(texts) => self.level(texts.map(with_widths)),
-            Unit::Date(date) => {
-                self.make_room(date.example().len().max(modifier.min));
-                self.run.push(ReadyPart::Date(date, modifier));
-            }
-            Unit::Variable(converter) => {
-                self.end_run();
-                let is_raw = converter.is_text() && modifier.is_none();
-                let kind = if is_raw { Kind::Raw } else { Kind::Clean };
-                let part = if modifier.is_none() {
-                    Part::Variable(converter)
-                } else {
-                    Part::Modified(converter, modifier)
-                };
-                self.parts.push((part, kind));
-            }
-        }
-    }
-
-    fn level(&mut self, texts: [String; LEVELS]) {
-        self.make_room(texts.iter().map(String::len).max().unwrap_or(0));
-        self.run.push(ReadyPart::Level(texts));
-    }
-
-    /// Ends the run if `more` bytes would make it too long to be kept.
-    fn make_room(&mut self, more: usize) {
-        if self.length + more > CAPACITY {
-            self.end_run();
-        }
-        self.length += more;
-    }
-
-    fn end_run(&mut self) {
-        self.length = 0;
-        let run = std::mem::take(&mut self.run);
-        let kind = if run.iter().all(ReadyPart::is_harmless) {
-            Kind::Clean
-        } else {
-            Kind::Dirty
-        };
-        let part = match <[ReadyPart; 1]>::try_from(run) {
-            Ok([ReadyPart::Literal(text)]) => match Short::new(&text) {
-                Some(short) => Part::Short(short),
-                None => Part::Literal(text),
-            },
-            Ok(one) => Part::Ready(Ready::new(one.into())),
-            Err(run) if run.is_empty() => return,
-            Err(run) => Part::Ready(Ready::new(run)),
-        };
-        self.parts.push((part, kind));
-    }
-}
-
 impl Short {
-    fn new(literal: &str) -> Option<Self> {
+    pub(super) fn new(literal: &str) -> Option<Self> {
         let mut text = [0; 16];
         text.get_mut(..literal.len())?
             .copy_from_slice(literal.as_bytes());
@@ -273,16 +360,5 @@ impl Short {
             length: literal.len(),
             text,
         })
-    }
-}
-
-impl ReadyPart {
-    /// Whether a check would leave it alone.
-    fn is_harmless(&self) -> bool {
-        match self {
-            Self::Literal(text) => is_harmless(text.as_bytes()),
-            Self::Level(texts) => texts.iter().all(|text| is_harmless(text.as_bytes())),
-            Self::Date(date, _) => is_harmless(&date.example()),
-        }
     }
 }

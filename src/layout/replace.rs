@@ -18,13 +18,13 @@ use regex::bytes::CaptureLocations;
 use regex::bytes::Regex;
 use regex::bytes::RegexBuilder;
 
-use self::fault::Fault;
 use self::java::Expression;
 use self::node::Purpose;
 use self::node::Written;
 use self::substitution::Piece;
 use self::substitution::Substitution;
 
+pub(super) use self::fault::Fault;
 pub(super) use self::fault::ReplacementError;
 
 /// A regular expression of Java and what its matches become.
@@ -57,9 +57,8 @@ impl Replacement {
     /// Compiles both texts; what Java would refuse or throw at is refused.
     pub(super) fn parse(regex: &str, substitution: &str) -> Result<Self, ReplacementError> {
         let expression = java::parse(regex).map_err(ReplacementError::Regex)?;
-        let substitution =
-            Substitution::parse(substitution, expression.groups, &expression.names)
-                .map_err(ReplacementError::Substitution)?;
+        let substitution = Substitution::parse(substitution, expression.groups, &expression.names)
+            .map_err(ReplacementError::Substitution)?;
         let programs =
             Programs::compile(&expression, regex.len()).map_err(ReplacementError::Regex)?;
         Ok(Self {
@@ -322,9 +321,15 @@ fn text_of(out: &[u8], start: usize, end: usize) -> &[u8] {
 
 /// Whether the last character is one of Java's line terminators.
 fn is_terminated(text: &[u8]) -> bool {
-    [&b"\n"[..], b"\r", b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9"]
-        .iter()
-        .any(|terminator| text.ends_with(terminator))
+    [
+        &b"\n"[..],
+        b"\r",
+        b"\xc2\x85",
+        b"\xe2\x80\xa8",
+        b"\xe2\x80\xa9",
+    ]
+    .iter()
+    .any(|terminator| text.ends_with(terminator))
 }
 
 /// Whether no character goes on at `at`.

@@ -6,10 +6,52 @@ pub(super) fn starts_char(byte: u8) -> bool {
     byte & 0xc0 != 0x80
 }
 
+/// What Java's `trim` takes off at both ends: everything up to the space.
+pub(super) fn trim(text: &str) -> &str {
+    text.trim_matches(|c| c <= ' ')
+}
+
+/// What `\s` matches in Java.
+pub(super) fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r')
+}
+
 /// How many characters `text` has.
 #[inline]
 pub(super) fn char_count(text: &[u8]) -> usize {
     text.iter().filter(|byte| starts_char(**byte)).count()
+}
+
+/// Cuts what follows `start` to so many characters. Returns whether there were more.
+pub(super) fn cut_chars(out: &mut Vec<u8>, start: usize, most: usize) -> bool {
+    let text = out.get(start..).unwrap_or_default();
+    let mut beginnings = text
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| starts_char(**byte));
+    match beginnings.nth(most) {
+        Some((at, _)) => {
+            out.truncate(start + at);
+            true
+        }
+        None => false,
+    }
+}
+
+/// Whether two texts differ in the case of their letters only, as Java compares characters.
+pub(super) fn equals_ignore_case(one: &[u8], other: &[u8]) -> bool {
+    let (Ok(one), Ok(other)) = (std::str::from_utf8(one), std::str::from_utf8(other)) else {
+        return one == other;
+    };
+    one.chars().map(lower).eq(other.chars().map(lower))
+}
+
+/// The first character of the lower case: Java has one for each, and none above U+FFFF.
+fn lower(c: char) -> char {
+    if c > '\u{ffff}' {
+        return c;
+    }
+    c.to_lowercase().next().unwrap_or(c)
 }
 
 /// Appends `number` in decimal.
