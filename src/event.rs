@@ -52,11 +52,14 @@ macro_rules! visit_values {
 use visit_values;
 
 mod builder;
+mod kept;
 mod live;
 mod spans;
 mod value;
 
 pub use builder::LogEventBuilder;
+pub(crate) use kept::KeptFields;
+pub(crate) use kept::MAX_KEPT;
 pub(crate) use live::LiveThread;
 pub(crate) use spans::SpanContext;
 pub(crate) use spans::SpanFields;
@@ -230,6 +233,28 @@ impl<'a> LogEvent<'a> {
         match &self.source {
             Source::Live(live) => live.spans,
             Source::Given(given) => &given.spans,
+        }
+    }
+
+    /// What tells the place in the source that the event comes from, for as long as the process lives;
+    /// none for an event of the builder.
+    #[inline]
+    pub(crate) fn callsite(&self) -> Option<usize> {
+        match &self.source {
+            Source::Live(live) => Some(std::ptr::from_ref(live.event.metadata()).addr()),
+            Source::Given(_) => None,
+        }
+    }
+
+    /// Hands the number and the name of each field that the callsite may record, save the message's, to
+    /// `each`.
+    pub(crate) fn field_names(&self, each: &mut dyn FnMut(usize, &str)) {
+        if let Source::Live(live) = &self.source {
+            for field in live.event.metadata().fields() {
+                if field.name() != MESSAGE {
+                    each(field.index(), field.name());
+                }
+            }
         }
     }
 

@@ -6,11 +6,11 @@ use std::time::Instant;
 use uuid::Uuid;
 use uuid::timestamp::context::ContextV1;
 
+use super::fields;
 use super::lookup::Lookup;
 use super::name::Precision;
 use super::text::push_number;
 use crate::event::LogEvent;
-use crate::event::Value;
 use crate::sys::Timestamp;
 
 /// What one specifier prints of an event.
@@ -48,10 +48,6 @@ pub(super) enum Converter {
     Uuid(bool),
 }
 
-/// The most fields that are put in order; an event shows no more.
-const MAX_FIELDS: usize = 128;
-/// As many fields as most events have at most.
-const FEW_FIELDS: usize = 12;
 /// What stands for a module that is not known.
 const UNKNOWN_CLASS: &str = "?";
 /// What Java prints for a file that a known location does not name.
@@ -72,6 +68,19 @@ impl Converter {
                 | Self::Sequence
                 | Self::ThreadId
                 | Self::Uuid(_)
+        )
+    }
+
+    /// Whether it prints the same for all events of a callsite on one thread.
+    pub(super) fn is_of_callsite(&self) -> bool {
+        matches!(
+            self,
+            Self::Class(_)
+                | Self::File
+                | Self::Line
+                | Self::Target(_)
+                | Self::ThreadId
+                | Self::ThreadName
         )
     }
 
@@ -117,7 +126,7 @@ impl Converter {
             Self::EventField(name) => {
                 event.write_field(name, out);
             }
-            Self::EventFields => write_fields(event, out),
+            Self::EventFields => fields::write(event, out),
             Self::File => match event.file() {
                 Some(file) => out.extend_from_slice(file.as_bytes()),
                 None if is_located(event) => out.extend_from_slice(NO_FILE),
@@ -239,80 +248,6 @@ fn write_some(event: &LogEvent<'_>, names: &[String], out: &mut Vec<u8>) {
         }
     }
     out.push(b'}');
-}
-
-/// `{a=1, b=2}` sorted by name; nothing for an event that has a message only.
-fn write_fields(event: &LogEvent<'_>, out: &mut Vec<u8>) {
-    // Clearing places for as many fields as there may be would cost more than writing a few.
-    if event.max_fields() <= FEW_FIELDS {
-        write_fields_up_to::<FEW_FIELDS>(event, out);
-    } else {
-        write_fields_up_to::<MAX_FIELDS>(event, out);
-    }
-}
-
-fn write_fields_up_to<const MOST: usize>(event: &LogEvent<'_>, out: &mut Vec<u8>) {
-    let start = out.len();
-    let mut fields = [Field::default(); MOST];
-    let mut count = 0;
-    let mut is_sorted = true;
-    event.fields(&mut |name: &str, value: Value<'_>| {
-        let Some(field) = fields.get_mut(count) else {
-            return;
-        };
-        out.extend_from_slice(if count == 0 { b"{" } else { b", " });
-        field.start = out.len();
-        out.extend_from_slice(name.as_bytes());
-        field.name_end = out.len();
-        out.push(b'=');
-        value.write_to(out, crate::event::FIELD_LIMIT);
-        field.end = out.len();
-        count += 1;
-    });
-    if count == 0 {
-        if !event.has_message() {
-            out.extend_from_slice(b"{}");
-        }
-        return;
-    }
-    out.push(b'}');
-    let fields = fields.get_mut(..count).unwrap_or_default();
-    for pair in fields.windows(2) {
-        if let [one, other] = pair {
-            is_sorted &= one.name(out) <= other.name(out);
-        }
-    }
-    if !is_sorted {
-        sort_fields(fields, start, out);
-    }
-}
-
-/// Where a field stands in the output.
-#[derive(Debug, Clone, Copy, Default)]
-struct Field {
-    start: usize,
-    name_end: usize,
-    end: usize,
-}
-
-impl Field {
-    fn name<'o>(&self, out: &'o [u8]) -> &'o [u8] {
-        out.get(self.start..self.name_end).unwrap_or_default()
-    }
-}
-
-/// Writes the fields again behind the unsorted ones, in order, and moves them into their place.
-fn sort_fields(fields: &mut [Field], start: usize, out: &mut Vec<u8>) {
-    let end = out.len();
-    fields.sort_unstable_by(|one, other| one.name(out).cmp(other.name(out)));
-    out.reserve(end - start);
-    for (index, field) in fields.iter().enumerate() {
-        out.extend_from_slice(if index == 0 { b"{" } else { b", " });
-        out.extend_from_within(field.start..field.end);
-    }
-    out.push(b'}');
-    out.copy_within(end.., start);
-    out.truncate(end);
 }
 
 #[cfg(test)]

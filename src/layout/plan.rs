@@ -7,8 +7,10 @@ use super::converter::Converter;
 use super::encode::Encoding;
 use super::error_text::ErrorText;
 use super::escape::escape_from;
+use super::fields;
 use super::level;
 use super::modifier::Modifier;
+use super::place::Place;
 use super::ready::Ready;
 use super::replace::Replacement;
 use super::style::RESET;
@@ -32,16 +34,17 @@ pub(super) struct Plan {
     is_dirty: bool,
 }
 
-/// One part, and what is done about escaping around it.
+/// One part with the text behind it, and what is done about escaping.
 ///
 /// Variable text is rendered raw and checked afterwards, in one pass for as many parts as possible.
 /// Text of the layout that would not pass the check stays outside of it.
 #[derive(Debug)]
 struct Step {
     part: Part,
-    /// What was rendered since the last check is checked before this part.
+    /// What was rendered since the last check is checked once the part is there.
     checks: bool,
-    /// The next check begins after this part.
+    after: Short,
+    /// The next check begins after all of it.
     passes: bool,
 }
 
@@ -51,11 +54,13 @@ pub(super) enum Part {
     Short(Short),
     Literal(String),
     Ready(Ready),
+    Place(Place),
     Variable(Converter),
+    /// The message, in a pass over the event that keeps the fields for the part below.
+    MessageOfBoth,
+    FieldsOfBoth,
     Modified(Converter, Modifier),
     Nested(Box<Nested>, Modifier),
-    /// Nothing; the last check comes before it.
-    End,
 }
 
 /// A part with patterns inside. They escape their own text; what becomes of it is layout.
@@ -122,7 +127,8 @@ pub(super) enum Kind {
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 impl Plan {
-    pub(super) fn new(parts: Vec<(Part, Kind)>, is_escaped: bool) -> Self {
+    pub(super) fn new(mut parts: Vec<(Part, Kind)>, is_escaped: bool) -> Self {
+        share_pass(&mut parts);
         let has_number = parts.iter().any(|(part, _)| part.has_number());
         let is_dirty = parts.iter().any(|(part, kind)| match part {
             Part::Nested(nested, _) => nested.is_dirty(),
@@ -161,40 +167,48 @@ impl Plan {
     fn write(&self, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
         let mut checked = out.len();
         let end = checked + MAX_RENDERED;
+        let mut stamp = 0;
         for step in &self.steps {
+            match &step.part {
+                Part::Ready(ready) => ready.write(event, out),
+                Part::Place(place) => place.write(event, out),
+                Part::Short(short) => short.write(out),
+                Part::Literal(text) => out.extend_from_slice(text.as_bytes()),
+                _ if out.len() >= end => {}
+                Part::Variable(converter) => converter.write(event, number, out),
+                Part::MessageOfBoth => stamp = fields::write_message(event, out),
+                Part::FieldsOfBoth => fields::write_kept(event, stamp, out),
+                part => self.write_rare(part, event, number, out),
+            }
             if step.checks {
                 escape_from(out, checked);
             }
-            match &step.part {
-                Part::Ready(ready) => ready.write(event, out),
-                Part::Variable(converter) if out.len() < end => {
-                    converter.write(event, number, out);
-                }
-                Part::Short(short) => {
-                    let end = out.len() + short.length;
-                    out.extend_from_slice(&short.text);
-                    out.truncate(end);
-                }
-                Part::Literal(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Modified(converter, modifier) if out.len() < end => {
-                    let start = out.len();
-                    converter.write(event, number, out);
-                    if self.is_escaped {
-                        // Widths count what is shown.
-                        escape_from(out, start);
-                    }
-                    modifier.apply(out, start);
-                }
-                Part::Nested(nested, modifier) if out.len() < end => {
-                    let start = out.len();
-                    nested.write(event, number, out);
-                    modifier.apply_if_any(out, start);
-                }
-                Part::End | Part::Variable(_) | Part::Modified(..) | Part::Nested(..) => {}
+            if step.after.length > 0 {
+                step.after.write(out);
             }
             if step.passes {
                 checked = out.len();
             }
+        }
+    }
+
+    #[inline(never)]
+    fn write_rare(&self, part: &Part, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
+        let start = out.len();
+        match part {
+            Part::Modified(converter, modifier) => {
+                converter.write(event, number, out);
+                if self.is_escaped {
+                    // Widths count what is shown.
+                    escape_from(out, start);
+                }
+                modifier.apply(out, start);
+            }
+            Part::Nested(nested, modifier) => {
+                nested.write(event, number, out);
+                modifier.apply_if_any(out, start);
+            }
+            _ => {}
         }
     }
 }
@@ -326,32 +340,66 @@ fn write_suffix(suffix: Option<&Plan>, event: &LogEvent<'_>, number: u64, out: &
     }
 }
 
-/// Decides where the checks are: after the last variable part of each stretch.
+/// Decides where the checks are, after the last variable part of each stretch, and puts short texts
+/// behind the parts before them.
 fn steps(parts: Vec<(Part, Kind)>, is_escaped: bool) -> Box<[Step]> {
     let last_raw = parts.iter().rposition(|(_, kind)| *kind == Kind::Raw);
-    let mut steps = Vec::with_capacity(parts.len() + 1);
+    let mut steps: Vec<Step> = Vec::with_capacity(parts.len());
     let mut is_pending = false;
     for (index, (part, kind)) in parts.into_iter().enumerate() {
         let is_after_last = last_raw.is_some_and(|last| index > last);
         let checks = is_pending && (kind == Kind::Dirty || is_after_last);
         is_pending = (is_pending && !checks) || kind == Kind::Raw;
-        steps.push(Step {
-            part,
-            checks: checks && is_escaped,
-            passes: !is_pending && is_escaped,
-        });
+        if let Some(before) = steps.last_mut() {
+            before.checks |= checks && is_escaped;
+        }
+        let passes = !is_pending && is_escaped;
+        match (part, steps.last_mut()) {
+            (Part::Short(short), Some(before)) if before.after.length == 0 => {
+                before.after = short;
+                before.passes = passes;
+            }
+            (part, _) => steps.push(Step {
+                part,
+                checks: false,
+                after: Short::EMPTY,
+                passes,
+            }),
+        }
     }
-    if is_pending && is_escaped {
-        steps.push(Step {
-            part: Part::End,
-            checks: true,
-            passes: false,
-        });
+    if let Some(last) = steps.last_mut() {
+        last.checks |= is_pending && is_escaped;
     }
     steps.into()
 }
 
+/// Lets the message be written and the fields be kept in one pass, where both are shown in this order.
+fn share_pass(parts: &mut [(Part, Kind)]) {
+    let is = |part: &Part, wanted: fn(&Converter) -> bool| matches!(part, Part::Variable(converter) if wanted(converter));
+    let message = parts
+        .iter()
+        .position(|(part, _)| is(part, |converter| matches!(converter, Converter::Message)));
+    let Some(message) = message else { return };
+    let fields = parts.iter().skip(message).position(|(part, _)| {
+        is(part, |converter| {
+            matches!(converter, Converter::EventFields)
+        })
+    });
+    let Some(fields) = fields else { return };
+    if let Some((part, _)) = parts.get_mut(message) {
+        *part = Part::MessageOfBoth;
+    }
+    if let Some((part, _)) = parts.get_mut(message + fields) {
+        *part = Part::FieldsOfBoth;
+    }
+}
+
 impl Short {
+    const EMPTY: Self = Self {
+        length: 0,
+        text: [0; 16],
+    };
+
     pub(super) fn new(literal: &str) -> Option<Self> {
         let mut text = [0; 16];
         text.get_mut(..literal.len())?
@@ -360,5 +408,12 @@ impl Short {
             length: literal.len(),
             text,
         })
+    }
+
+    #[inline]
+    fn write(&self, out: &mut Vec<u8>) {
+        let end = out.len() + self.length;
+        out.extend_from_slice(&self.text);
+        out.truncate(end);
     }
 }

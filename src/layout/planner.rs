@@ -1,5 +1,6 @@
 //! Compiles a pattern: gathers the parts of a plan, joins what can be one, and does so for patterns inside.
 
+use super::converter::Converter;
 use super::encode::Encoding;
 use super::escape::escaped;
 use super::escape::is_harmless;
@@ -11,6 +12,8 @@ use super::parser::MAX_NESTING;
 use super::parser::OptionText;
 use super::parser::Piece;
 use super::parser::parse;
+use super::place::Place as PlaceRun;
+use super::place::PlacePart;
 use super::plan::After;
 use super::plan::Comparison;
 use super::plan::Kind;
@@ -264,6 +267,8 @@ struct Planner<'a> {
     run: Vec<ReadyPart>,
     /// How long its text will be, about.
     length: usize,
+    /// A run of text that is the same for all events of a callsite; one of the two runs is empty.
+    place_run: Vec<PlacePart>,
 }
 
 impl<'a> Planner<'a> {
@@ -273,16 +278,22 @@ impl<'a> Planner<'a> {
             parts: Vec::new(),
             run: Vec::new(),
             length: 0,
+            place_run: Vec::new(),
         }
     }
 
     fn finish(mut self) -> Plan {
+        self.end_place();
         self.end_run();
         Plan::new(self.parts, self.place.is_escaped)
     }
 
     fn literal(&mut self, text: &str) {
         if text.is_empty() {
+            return;
+        }
+        if !self.place_run.is_empty() {
+            self.place_run.push(PlacePart::Literal(text.to_owned()));
             return;
         }
         if let Some(ReadyPart::Literal(before)) = self.run.last_mut() {
@@ -309,8 +320,12 @@ impl<'a> Planner<'a> {
             Unit::Literal(text) | Unit::Constant(text) => self.literal(&with_widths(text)),
             Unit::Level(texts) => self.level(texts.map(with_widths)),
             Unit::Date(date) => {
+                self.end_place();
                 self.make_room(date.example().len().max(modifier.min));
                 self.run.push(ReadyPart::Date(date, modifier));
+            }
+            Unit::Variable(converter) if converter.is_of_callsite() => {
+                self.place(converter, modifier);
             }
             Unit::Variable(converter) => {
                 let is_raw = converter.is_text() && modifier.is_none();
@@ -344,11 +359,33 @@ impl<'a> Planner<'a> {
     }
 
     fn part(&mut self, part: Part, kind: Kind) {
+        self.end_place();
         self.end_run();
         self.parts.push((part, kind));
     }
 
+    /// A part that is the same for all events of a callsite: it begins a run of such parts, or goes on
+    /// with one. What stands between it and the last date comes along.
+    fn place(&mut self, converter: Converter, modifier: Modifier) {
+        if self.place_run.is_empty() {
+            let dates = self
+                .run
+                .iter()
+                .rposition(|p| matches!(p, ReadyPart::Date(..)));
+            let kept = dates.map_or(0, |last| last + 1);
+            let moved = self.run.split_off(kept.min(self.run.len()));
+            self.end_run();
+            self.place_run
+                .extend(moved.into_iter().filter_map(PlacePart::from_ready));
+        }
+        self.place_run.push(PlacePart::Text(converter, modifier));
+    }
+
     fn level(&mut self, texts: [String; LEVELS]) {
+        if !self.place_run.is_empty() {
+            self.place_run.push(PlacePart::Level(texts));
+            return;
+        }
         self.make_room(texts.iter().map(String::len).max().unwrap_or(0));
         self.run.push(ReadyPart::Level(texts));
     }
@@ -359,6 +396,30 @@ impl<'a> Planner<'a> {
             self.end_run();
         }
         self.length += more;
+    }
+
+    fn end_place(&mut self) {
+        let mut run = std::mem::take(&mut self.place_run);
+        // Literals at the end may be more than one copy of fixed length can take; alone they may not.
+        let mut after = Vec::new();
+        while let Some(PlacePart::Literal(_)) = run.last() {
+            after.extend(run.pop());
+        }
+        if run.is_empty() {
+            return;
+        }
+        let place = PlaceRun::new(run, self.place.is_escaped);
+        let kind = if place.is_dirty(is_harmless) {
+            Kind::Dirty
+        } else {
+            Kind::Clean
+        };
+        self.parts.push((Part::Place(place), kind));
+        for part in after.into_iter().rev() {
+            if let PlacePart::Literal(text) = part {
+                self.literal(&text);
+            }
+        }
     }
 
     fn end_run(&mut self) {
@@ -379,6 +440,16 @@ impl<'a> Planner<'a> {
             Err(run) => Part::Ready(Ready::new(run)),
         };
         self.parts.push((part, kind));
+    }
+}
+
+impl PlacePart {
+    fn from_ready(part: ReadyPart) -> Option<Self> {
+        match part {
+            ReadyPart::Literal(text) => Some(Self::Literal(text)),
+            ReadyPart::Level(texts) => Some(Self::Level(texts)),
+            ReadyPart::Date(..) => None,
+        }
     }
 }
 
