@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use super::converter::Converter;
+use super::date::Defaults;
 use super::escape::escape_from;
 use super::escape::is_harmless;
 use super::level::LEVELS;
@@ -16,7 +17,6 @@ use super::ready::Ready;
 use super::ready::ReadyPart;
 use super::unit::Unit;
 use super::unit::compile;
-use super::zone::Zone;
 use crate::error::PatternError;
 use crate::event::LogEvent;
 
@@ -67,7 +67,7 @@ impl Plan {
     /// Compiles a pattern.
     pub(super) fn compile(
         pattern: &str,
-        default_zone: &Zone,
+        defaults: &Defaults,
         is_escaped: bool,
         notes: &mut Notes,
     ) -> Result<Self, PatternError> {
@@ -75,7 +75,7 @@ impl Plan {
         for piece in parse(pattern, notes)? {
             match piece {
                 Piece::Literal(text) => planner.literal(&text),
-                Piece::Specifier(specifier) => match compile(&specifier, default_zone, notes)? {
+                Piece::Specifier(specifier) => match compile(&specifier, defaults, notes)? {
                     Some((unit, rest)) => {
                         planner.unit(unit, specifier.modifier);
                         planner.literal(rest);

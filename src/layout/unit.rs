@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use super::converter::Converter;
 use super::date::DateFormat;
+use super::date::Defaults;
 use super::keyword::Word;
 use super::keyword::closest;
 use super::keyword::foreign;
@@ -15,7 +16,6 @@ use super::notes::Notes;
 use super::notes::shown;
 use super::parser::OptionText;
 use super::parser::Specifier;
-use super::zone::Zone;
 use crate::error::PatternError;
 use crate::sys::Timestamp;
 
@@ -35,7 +35,7 @@ pub(super) type Compiled<'p> = (Unit, &'p str);
 /// Compiles a specifier. None where Log4j prints its text instead, which the notes then say.
 pub(super) fn compile<'p>(
     specifier: &Specifier<'p>,
-    default_zone: &Zone,
+    defaults: &Defaults,
     notes: &mut Notes,
 ) -> Result<Option<Compiled<'p>>, PatternError> {
     let Some((name, word)) = find_word(specifier, notes)? else {
@@ -47,7 +47,7 @@ pub(super) fn compile<'p>(
         let message = format!("`%{name}` is not supported yet");
         return Err(PatternError::new(specifier.offset, length, message));
     }
-    let unit = unit(word, &specifier.options, default_zone, notes)?;
+    let unit = unit(word, &specifier.options, defaults, notes)?;
     if unit.is_none() {
         // The option at fault was noted.
         return Ok(None);
@@ -97,13 +97,13 @@ fn unknown_word(specifier: &Specifier<'_>, found: Option<(&'static str, Word)>) 
 fn unit(
     word: Word,
     options: &[OptionText<'_>],
-    default_zone: &Zone,
+    defaults: &Defaults,
     notes: &mut Notes,
 ) -> Result<Option<Unit>, PatternError> {
     let first = options.first().copied();
     let variable = match word {
         Word::Date => {
-            let date = DateFormat::parse(options, default_zone, notes)?;
+            let date = DateFormat::parse(options, defaults, notes)?;
             return Ok(Some(Unit::Date(date)));
         }
         Word::Level => {
