@@ -163,7 +163,7 @@ impl PatternLayout {
     /// let layout = PatternLayout::new("%d{EEEE}{UTC}{fr-FR}")?;
     /// assert_eq!(
     ///     layout.warnings()[0].to_string(),
-    ///     "a date has no words in the language of `fr-FR` at byte 13; they are English"
+    ///     "a date has no words in the language of `fr-FR` at byte 14; they are English"
     /// );
     /// # Ok::<(), tracing_kafka::PatternError>(())
     /// ```
@@ -495,6 +495,16 @@ mod tests {
              `Europe/Berlin`"
         );
         assert_eq!((error.offset(), error.length()), (0, 0));
+    }
+
+    #[test]
+    fn a_locale_that_is_none_is_an_error_beside_the_pattern_or_a_warning() {
+        let builder = || PatternLayout::builder("%m").locale("en_GB");
+        let expected =
+            "`en_GB` is no language tag; expected a language and a region, such as `en-GB`";
+        assert_eq!(builder().build().unwrap_err().to_string(), expected);
+        let layout = builder().lenient().build().unwrap();
+        assert_eq!(layout.warnings()[0].to_string(), expected);
     }
 
     #[test]

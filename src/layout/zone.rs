@@ -8,11 +8,15 @@ use jiff::tz::TimeZone;
 
 use names::Names;
 
+const HOUR: i32 = 3600;
+/// Seconds of 400 years, after which the calendar begins anew.
+const CYCLE: i64 = 146_097 * 86_400;
+
 /// A zone that dates are printed in.
 #[derive(Debug, Clone)]
 pub(super) struct Zone {
     id: String,
-    zone: TimeZone,
+    rules: TimeZone,
     called: Called,
     /// When it is summer, where the time zone database has another opinion than Java.
     summers: Option<&'static Summers>,
@@ -44,50 +48,44 @@ pub(super) enum ZoneName<'z> {
     Offset(i32),
 }
 
-/// A zone that the time zone database takes to be in summer time in winter, less an hour. Java
-/// does not know less.
+/// A zone that is in summer time by Java, and by the time zone database in winter time, which it takes
+/// to be an hour less.
 #[derive(Debug)]
 struct Summers {
     id: &'static str,
-    /// More than this is summer time…
+    /// More than this, in seconds, is summer time.
     standard: i32,
-    /// …between these times.
+    /// Since when, in seconds since the epoch.
     from: i64,
-    until: i64,
 }
 
 static SUMMERS: &[Summers] = &[
     Summers {
         id: "Africa/Casablanca",
         standard: 0,
-        from: i64::MIN,
-        until: i64::MAX,
+        // 1986-01-01
+        from: 504_921_600,
     },
     Summers {
         id: "Africa/El_Aaiun",
         standard: 0,
-        from: i64::MIN,
-        until: i64::MAX,
+        from: 504_921_600,
     },
     Summers {
         id: "Africa/Windhoek",
-        standard: 3600,
-        // 1994-03-20 and 2017-10-24.
-        from: 764_200_800,
-        until: 1_508_803_200,
+        standard: HOUR,
+        // 1990-03-20T22:00
+        from: 637_970_400,
     },
     Summers {
         id: "Eire",
         standard: 0,
-        // 1971-10-31: Before, there were four years that were no summers.
-        from: 57_722_400,
-        until: i64::MAX,
+        from: i64::MIN,
     },
     Summers {
         id: "Europe/Dublin",
         standard: 0,
-        from: 57_722_400,
-        until: i64::MAX,
+        from: i64::MIN,
     },
 ];
 
@@ -160,12 +158,12 @@ pub(super) enum Lookup {
 }
 
 impl Zone {
-    fn new(id: &str, zone: TimeZone) -> Self {
+    fn new(id: &str, rules: TimeZone) -> Self {
         Self {
             called: Names::find(id).map_or(Called::Nothing, Called::Listed),
             summers: SUMMERS.iter().find(|summers| summers.id == id),
             id: id.to_owned(),
-            zone,
+            rules,
         }
     }
 
@@ -223,7 +221,7 @@ impl Zone {
 
     /// Seconds east of Greenwich at a time in seconds since the epoch.
     pub(super) fn offset_at(&self, seconds: i64) -> i32 {
-        self.zone.to_offset(instant(seconds)).seconds()
+        self.rules.to_offset(instant(seconds)).seconds()
     }
 
     /// What the zone is called at a time. Names of North America are in use there only.
@@ -257,11 +255,12 @@ impl Zone {
 
     /// Whether it is summer time, and the offset.
     fn season(&self, seconds: i64) -> (bool, i32) {
-        let info = self.zone.to_offset_info(instant(seconds));
+        let info = self.rules.to_offset_info(instant(seconds));
         let offset = info.offset().seconds();
-        let is_summer = self.summers.map_or(info.dst().is_dst(), |summers| {
-            (summers.from..summers.until).contains(&seconds) && offset > summers.standard
-        });
+        let is_summer = match self.summers {
+            Some(summers) if seconds >= summers.from => offset > summers.standard,
+            _ => info.dst().is_dst(),
+        };
         (is_summer, offset)
     }
 }
@@ -275,10 +274,6 @@ fn instant(seconds: i64) -> Instant {
     let seconds = (seconds - cycles * CYCLE).clamp(Instant::MIN.as_second(), last);
     Instant::from_second(seconds).unwrap_or_default()
 }
-
-const HOUR: i32 = 3600;
-/// Seconds of 400 years, after which the calendar begins anew.
-const CYCLE: i64 = 146_097 * 86_400;
 
 /// Ids that Java has, and the time zone database has not or has otherwise.
 fn only_in_java(name: &str) -> Option<Lookup> {

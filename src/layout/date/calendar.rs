@@ -2,7 +2,7 @@
 
 /// A day of the Gregorian calendar, which goes on for ever in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Day {
+pub(super) struct Date {
     /// Days since the epoch.
     pub(super) number: i64,
     /// 0 is the year before the first.
@@ -33,7 +33,7 @@ const MARCH_0: i64 = -719_468;
 /// From the first of March to the first of January.
 const MARCH_TO_JANUARY: i64 = 306;
 
-impl Day {
+impl Date {
     pub(super) fn new(number: i64) -> Self {
         let days = number - MARCH_0;
         let (cycle, day) = (
@@ -79,32 +79,32 @@ fn days_of_year(year: i64) -> i64 {
 
 impl Weeks {
     /// 1 is the first day of the week.
-    pub(super) fn weekday(self, day: &Day) -> i64 {
-        (day.weekday() - self.first).rem_euclid(7) + 1
+    pub(super) fn weekday(self, date: &Date) -> i64 {
+        (date.weekday() - self.first).rem_euclid(7) + 1
     }
 
     /// Which week of its month a day is in; 0 is before the first.
-    pub(super) fn of_month(self, day: &Day) -> i64 {
-        self.week(day.day, self.weekday(day))
+    pub(super) fn of_month(self, date: &Date) -> i64 {
+        self.week(date.day, self.weekday(date))
     }
 
     /// The year that a day's week belongs to, and the number of the week in it.
-    pub(super) fn of_year(self, day: &Day) -> (i64, i64) {
-        let weekday = self.weekday(day);
-        let week = self.week(day.day_of_year, weekday);
+    pub(super) fn of_year(self, date: &Date) -> (i64, i64) {
+        let weekday = self.weekday(date);
+        let week = self.week(date.day_of_year, weekday);
         if week == 0 {
             // Thus the last of the year before, whose days are counted on.
-            let before = day.year - 1;
-            let day = day.day_of_year + days_of_year(before);
+            let before = date.year - 1;
+            let day = date.day_of_year + days_of_year(before);
             return (before, self.week(day, weekday));
         }
         // The days of the next year that this week has.
-        let rest = days_of_year(day.year) - day.day_of_year;
+        let rest = days_of_year(date.year) - date.day_of_year;
         let next = 7 - weekday - rest;
         if next >= self.fewest {
-            return (day.year + 1, 1);
+            return (date.year + 1, 1);
         }
-        (day.year, week)
+        (date.year, week)
     }
 
     /// The week of a day, counted from 1 in its month or year, that is so far into its week.
@@ -134,7 +134,7 @@ mod tests {
         let mut date = time::Date::MIN;
         let epoch = i64::from(time::OffsetDateTime::UNIX_EPOCH.date().to_julian_day());
         while let Some(next) = date.next_day() {
-            let day = Day::new(i64::from(date.to_julian_day()) - epoch);
+            let day = Date::new(i64::from(date.to_julian_day()) - epoch);
             let month: u8 = date.month().into();
             assert_eq!(
                 (day.year, day.month, day.day, day.day_of_year, day.weekday()),
@@ -155,7 +155,7 @@ mod tests {
     fn weeks_are_those_of_another_calendar() {
         let mut number = -800_000;
         while number < 800_000 {
-            let day = Day::new(number);
+            let day = Date::new(number);
             let date = time::Date::from_julian_day(i32::try_from(number).unwrap() + 2_440_588);
             let (year, week, weekday) = date.unwrap().to_iso_week_date();
             let expected = (i64::from(year), i64::from(week));
@@ -168,18 +168,18 @@ mod tests {
     #[test]
     fn weeks_of_a_month_may_begin_with_none() {
         // 2023-10-01 was a Sunday.
-        let day = Day::new(19_631);
+        let day = Date::new(19_631);
         assert_eq!((day.year, day.month, day.day), (2023, 10, 1));
         assert_eq!((ISO.of_month(&day), SUNDAY.of_month(&day)), (0, 1));
-        let next = Day::new(19_632);
+        let next = Date::new(19_632);
         assert_eq!((ISO.of_month(&next), SUNDAY.of_month(&next)), (1, 1));
     }
 
     #[test]
     fn a_calendar_goes_on_beyond_four_digits() {
-        let day = Day::new(3_789_755);
+        let day = Date::new(3_789_755);
         assert_eq!((day.year, day.month, day.day), (12_345, 12, 31));
-        let day = Day::new(-735_000);
+        let day = Date::new(-735_000);
         assert_eq!((day.year, day.month, day.day), (-43, 8, 22));
     }
 }

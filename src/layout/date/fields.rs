@@ -1,6 +1,6 @@
 //! The calendar behind the letters: what each item is at a moment.
 
-use super::calendar::Day;
+use super::calendar::Date;
 use super::letters::Item;
 use super::letters::Number;
 use super::letters::Offset;
@@ -26,8 +26,8 @@ const SIGNED_WIDTH: usize = 4;
 pub(super) struct Moment {
     stamp: Timestamp,
     offset: i32,
-    /// The day in the zone.
-    day: Day,
+    /// The date in the zone.
+    date: Date,
     /// The seconds since that day began.
     second: i64,
 }
@@ -39,7 +39,7 @@ impl Moment {
         Self {
             stamp,
             offset,
-            day: Day::new(seconds.div_euclid(SECONDS_OF_DAY)),
+            date: Date::new(seconds.div_euclid(SECONDS_OF_DAY)),
             second: seconds.rem_euclid(SECONDS_OF_DAY),
         }
     }
@@ -59,7 +59,7 @@ impl Moment {
                 push_padded(out, self.number(*number, locale).abs() % 100, 2);
             }
             Item::Word(word, style) => {
-                let at = (&self.day, self.hour(), self.minute());
+                let at = (&self.date, self.hour(), self.minute());
                 locale.english.write(*word, *style, at, out);
             }
             Item::Offset(offset) => write_offset(*offset, self.offset, out),
@@ -82,32 +82,32 @@ impl Moment {
 
     fn number(&self, number: Number, locale: &Locale) -> i64 {
         let hour = self.hour();
-        let day = &self.day;
+        let date = &self.date;
         match number {
-            Number::Day => day.day,
-            Number::DayOfYear => day.day_of_year,
+            Number::Day => date.day,
+            Number::DayOfYear => date.day_of_year,
             Number::HourOfHalf => (hour + 11) % 12 + 1,
             Number::HourOfHalfFromZero => hour % 12,
             Number::Hour => hour,
             Number::HourFromOne => (hour + 23) % 24 + 1,
             Number::MilliOfDay => self.second * 1000 + self.nanos() / 1_000_000,
             Number::Minute => self.minute(),
-            Number::ModifiedJulianDay => day.number + MODIFIED,
-            Number::Month => day.month,
+            Number::ModifiedJulianDay => date.number + MODIFIED,
+            Number::Month => date.month,
             Number::NanoOfDay => self.second * 1_000_000_000 + self.nanos(),
             Number::NanoOfSecond => self.nanos(),
-            Number::Quarter => (day.month - 1) / 3 + 1,
+            Number::Quarter => (date.month - 1) / 3 + 1,
             Number::Second => self.second % 60,
             Number::UnixMillis => self.stamp.millis(),
             Number::UnixSeconds => self.stamp.seconds,
-            Number::Week => locale.weeks.of_year(day).1,
-            Number::WeekOfMonth => locale.weeks.of_month(day),
-            Number::Weekday => locale.weeks.weekday(day),
-            Number::WeekdayInMonth => (day.day - 1) % 7 + 1,
-            Number::WeekYear => locale.weeks.of_year(day).0,
-            Number::Year => day.year,
-            Number::YearOfEra if day.year > 0 => day.year,
-            Number::YearOfEra => 1 - day.year,
+            Number::Week => locale.weeks.of_year(date).1,
+            Number::WeekOfMonth => locale.weeks.of_month(date),
+            Number::Weekday => locale.weeks.weekday(date),
+            Number::WeekdayInMonth => (date.day - 1) % 7 + 1,
+            Number::WeekYear => locale.weeks.of_year(date).0,
+            Number::Year => date.year,
+            Number::YearOfEra if date.year > 0 => date.year,
+            Number::YearOfEra => 1 - date.year,
         }
     }
 

@@ -60,6 +60,7 @@ struct Tag {
 }
 
 impl Locale {
+    #[cfg(test)]
     pub(in crate::layout) const AMERICAN: Self = Self {
         english: English::American,
         weeks: Weeks {

@@ -1,6 +1,6 @@
 //! The words of dates: English, as it is written in several countries.
 
-use super::calendar::Day;
+use super::calendar::Date;
 use super::letters::Style;
 use super::letters::Word;
 
@@ -87,12 +87,12 @@ impl English {
     }
 
     /// Appends a word.
-    pub(super) fn write(self, word: Word, style: Style, at: (&Day, i64, i64), out: &mut Vec<u8>) {
-        let (day, hour, minute) = at;
+    pub(super) fn write(self, word: Word, style: Style, at: (&Date, i64, i64), out: &mut Vec<u8>) {
+        let (date, hour, minute) = at;
         let (full, length) = match word {
-            Word::LoneMonth if self == Self::Australian => Self::American.month(day.month, style),
-            Word::Month | Word::LoneMonth => self.month(day.month, style),
-            Word::Weekday => self.weekday(day.weekday(), style),
+            Word::LoneMonth if self == Self::Australian => Self::American.month(date.month, style),
+            Word::Month | Word::LoneMonth => self.month(date.month, style),
+            Word::Weekday => self.weekday(date.weekday(), style),
             Word::HalfOfDay => (self.half_of_day(hour), usize::MAX),
             Word::Period => (self.period(hour, minute, style), usize::MAX),
             Word::Quarter => {
@@ -101,12 +101,12 @@ impl English {
                     Style::Short => &SHORT_QUARTERS,
                     Style::Narrow => &NARROW_QUARTERS,
                 };
-                (nth(names, (day.month - 1) / 3), usize::MAX)
+                (nth(names, (date.month - 1) / 3), usize::MAX)
             }
-            Word::Era => era(day.year > 0, style),
+            Word::Era => era(date.year > 0, style),
         };
         out.extend_from_slice(full.as_bytes().get(..length).unwrap_or(full.as_bytes()));
-        if self == Self::Canadian && has_dot(word, style, day.month) {
+        if self == Self::Canadian && has_dot(word, style, date.month) {
             out.push(b'.');
         }
     }
@@ -114,8 +114,8 @@ impl English {
     /// A word, and how much of it is written.
     fn month(self, month: i64, style: Style) -> (&'static str, usize) {
         let length = match (self, style, month) {
-            (Self::British, Style::Short, 9) => 4,
-            (Self::Australian, Style::Short, 6 | 7 | 9) => 4,
+            (Self::British | Self::Australian, Style::Short, 9)
+            | (Self::Australian, Style::Short, 6 | 7) => 4,
             _ => letters(style),
         };
         (nth(&MONTHS, month - 1), length)
@@ -199,7 +199,7 @@ mod tests {
 
     fn text(english: English, word: Word, style: Style, number: i64, hour: i64) -> String {
         let mut out = Vec::new();
-        english.write(word, style, (&Day::new(number), hour, 0), &mut out);
+        english.write(word, style, (&Date::new(number), hour, 0), &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -247,7 +247,7 @@ mod tests {
             ]
         );
         let mut out = Vec::new();
-        let noon = (&Day::new(0), 12, 1);
+        let noon = (&Date::new(0), 12, 1);
         English::American.write(Word::Period, Style::Full, noon, &mut out);
         assert_eq!(out, b"in the afternoon");
     }

@@ -47,7 +47,7 @@ impl Names {
 /// are not listed have no name.
 ///
 /// The names are those of the Unicode Common Locale Data Repository (© Unicode, Inc., Unicode License
-/// V3) and of OpenJDK. `tests/golden/oracle` prints the lines between the quotes: `oracle.Tables zones`.
+/// V3) and of Java. `tests/golden/oracle` prints the lines between the quotes: `oracle.Tables zones`.
 static NAMES: &str = r"*AKST|AKDT|AKT|Alaska Standard Time|Alaska Daylight Time|Alaska Time
  America/Anchorage America/Juneau America/Metlakatla America/Nome America/Sitka America/Yakutat
  SystemV/YST9YDT US/Alaska
