@@ -47,6 +47,7 @@ fn rendering_does_not_allocate_once_warm() {
     for pattern in [
         "[%d{HH:mm:ss.SSS}] [%-4level] %msg%n",
         "%d{DEFAULT_NANOS}{Europe/Berlin} %-5p [%t] %c{1.} %x %X{user} %X - %-200.180m %K %K{id}%n",
+        "%d{n B v vvvv w W Y}{America/New_York}{en-GB} %d{S SS SSS zzzz z OOOO}{Etc/GMT-5} %m",
         "%d{n A N EEE MMM z VV XXX} %l %C{1.2*} %F %L %M %T %r %sn %pid",
     ] {
         let layout = PatternLayout::new(pattern).unwrap();

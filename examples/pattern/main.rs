@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `--lenient` reads the pattern as Log4j does; `--raw` writes text from events as it comes; `--zone
-//! NAME` is for dates that name none.
+//! NAME` and `--locale TAG` are for dates that name none.
 //!
 //! `--rows FILE`, `-` for standard input, renders rows of JSON, leniently and without escaping, one
 //! line of JSON for each: `{"id":…,"output":…}` or `{"id":…,"error":…}`. tests/golden/README.md has
@@ -67,6 +67,7 @@ struct Options {
     pattern: Option<String>,
     rows: Option<OsString>,
     zone: Option<String>,
+    locale: Option<String>,
     is_lenient: bool,
     is_raw: bool,
 }
@@ -80,6 +81,7 @@ impl Options {
                 Arg::Long("lenient") => options.is_lenient = true,
                 Arg::Long("raw") => options.is_raw = true,
                 Arg::Long("zone") => options.zone = Some(parser.value()?.string()?),
+                Arg::Long("locale") => options.locale = Some(parser.value()?.string()?),
                 Arg::Long("rows") => options.rows = Some(parser.value()?),
                 Arg::Value(pattern) if options.pattern.is_none() => {
                     options.pattern = Some(pattern.string()?);
@@ -94,6 +96,9 @@ impl Options {
         let mut builder = PatternLayout::builder(pattern);
         if let Some(zone) = &self.zone {
             builder = builder.zone(zone);
+        }
+        if let Some(locale) = &self.locale {
+            builder = builder.locale(locale);
         }
         if self.is_raw {
             builder = builder.escape(Escape::None);

@@ -20,6 +20,7 @@ pub(crate) fn layout(row: &Value, is_lenient: bool) -> Result<PatternLayout, Str
     let pattern = pattern.ok_or("expected a text as `pattern`")?;
     let mut builder = PatternLayout::builder(pattern)
         .zone(row.get("zone").and_then(Value::as_str).unwrap_or("UTC"))
+        .locale(row.get("locale").and_then(Value::as_str).unwrap_or("en-US"))
         .escape(Escape::None);
     if is_lenient {
         builder = builder.lenient();
@@ -137,7 +138,7 @@ fn marker(name: &str, parents: Option<&Value>) -> String {
 }
 
 /// Reads `2012-11-02T14:34:02.5Z`, with years of any length and sign, which calendars of Rust do not.
-fn parse_instant(text: &str) -> Option<SystemTime> {
+pub(crate) fn parse_instant(text: &str) -> Option<SystemTime> {
     let (date, clock) = text.strip_suffix('Z')?.split_once('T')?;
     let mut date = date.rsplitn(3, '-');
     let mut part = || date.next()?.parse::<i64>().ok();

@@ -1,7 +1,10 @@
 //! `%d`: dates by the name of a format or by letters, in a zone.
 
+mod calendar;
 mod fields;
 mod letters;
+mod locale;
+mod words;
 
 use super::notes::Notes;
 use super::notes::shown;
@@ -13,6 +16,7 @@ use crate::sys::Timestamp;
 use fields::Moment;
 use letters::Fault;
 use letters::Item;
+pub(super) use locale::Locale;
 
 /// Formats that have a name.
 static NAMED: &[(&str, &str)] = &[
@@ -49,11 +53,19 @@ const UNIX_MILLIS: &str = "UNIX_MILLIS";
 /// The format where none is given, and where a given one is wrong and the reading is lenient.
 const DEFAULT: &str = "yyyy-MM-dd HH:mm:ss,SSS";
 
+/// What is so where a date does not say.
+#[derive(Debug, Clone)]
+pub(super) struct Defaults {
+    pub(super) zone: Zone,
+    pub(super) locale: Locale,
+}
+
 /// A compiled date: what `%d{…}{…}` prints.
 #[derive(Debug)]
 pub(super) struct DateFormat {
     items: Box<[Item]>,
     zone: Zone,
+    locale: Locale,
 }
 
 /// Where the fractions of a second stand in a rendered text, so that they alone can be renewed.
@@ -85,7 +97,7 @@ impl DateFormat {
     /// Reads the options of `%d`: format, zone, locale.
     pub(super) fn parse(
         options: &[OptionText<'_>],
-        default_zone: &Zone,
+        defaults: &Defaults,
         notes: &mut Notes,
     ) -> Result<Self, PatternError> {
         if let Some(surplus) = options.get(3) {
@@ -93,46 +105,41 @@ impl DateFormat {
         }
         let zone = match options.get(1) {
             Some(name) => zone(*name, notes)?,
-            None => default_zone.clone(),
+            None => Some(defaults.zone.clone()),
         };
-        let items = match options.first() {
-            None => letters::compile(DEFAULT),
-            Some(option) => match named(option.text) {
-                Some(items) => items,
-                None => letters::compile(option.text),
-            },
+        let locale = match options.get(2) {
+            Some(tag) => locale(*tag, notes)?,
+            None => defaults.locale,
         };
-        let items = match (items, options.first()) {
-            (Ok(items), option) => {
-                if let Some(option) = option {
-                    look_twice(*option, &items, notes)?;
+        let Some(option) = options.first() else {
+            return Ok(Self::default_in(defaults));
+        };
+        let items = named(option.text).unwrap_or_else(|| letters::compile(option.text));
+        match (items, zone) {
+            (Ok(items), Some(zone)) => {
+                look_twice(*option, &items, notes)?;
+                if !locale.is_english() && items.iter().any(Item::is_word) {
+                    notes.warn(foreign_words(options.get(2)));
                 }
-                if let Some(tag) = options.get(2) {
-                    check_locale(*tag, &items, notes)?;
-                }
-                items
+                return Ok(Self {
+                    items: items.into(),
+                    zone,
+                    locale,
+                });
             }
-            (Err(fault), Some(option)) => {
-                let error = fault_error(&fault, *option);
-                if fault.is_unsupported {
-                    return Err(error);
-                }
-                notes.mistake(error)?;
-                // As Log4j does: also without the zone that was asked for.
-                return Ok(Self::default_in(default_zone.clone()));
-            }
-            (Err(_), None) => Vec::new(),
-        };
-        Ok(Self {
-            items: items.into(),
-            zone,
-        })
+            (Err(fault), _) => notes.mistake(fault_error(&fault, *option))?,
+            // That was noted.
+            (Ok(_), None) => {}
+        }
+        // As Log4j does: also without the zone that was asked for.
+        Ok(Self::default_in(defaults))
     }
 
-    fn default_in(zone: Zone) -> Self {
+    fn default_in(defaults: &Defaults) -> Self {
         Self {
             items: letters::compile(DEFAULT).unwrap_or_default().into(),
-            zone,
+            zone: defaults.zone.clone(),
+            locale: defaults.locale,
         }
     }
 
@@ -166,7 +173,7 @@ impl DateFormat {
             if let Item::Fraction(digits) = item {
                 fractions.add(out.len(), *digits);
             }
-            moment.write(item, &self.zone, out);
+            moment.write(item, &self.zone, &self.locale, out);
         }
     }
 }
@@ -225,41 +232,60 @@ fn look_twice(
     notes.mistake(error.hint(format!("did you mean `{name}`?")))
 }
 
-fn zone(name: OptionText<'_>, notes: &mut Notes) -> Result<Zone, PatternError> {
+/// A zone; none where Log4j does without the whole date.
+fn zone(name: OptionText<'_>, notes: &mut Notes) -> Result<Option<Zone>, PatternError> {
     let error = || name.error("unknown time zone");
     match Zone::find(name.text) {
-        Lookup::Known(zone) => Ok(zone),
+        Lookup::Known(zone) => Ok(Some(zone)),
         Lookup::Doubtful(zone, meant) => {
             let error = name.error("ambiguous time zone");
             notes.mistake(error.hint(format!("Java takes it for `{meant}`")))?;
-            Ok(zone)
+            Ok(Some(zone))
         }
         Lookup::Unknown(Some(meant)) => {
             notes.mistake(error().hint(format!("did you mean `{meant}`?")))?;
-            Ok(Zone::gmt())
+            Ok(Some(Zone::gmt()))
         }
         Lookup::Unknown(None) => {
             let hint = "expected a name such as `Europe/Berlin`, `UTC` or `GMT+02:00`";
             notes.mistake(error().hint(hint))?;
-            Ok(Zone::gmt())
+            Ok(Some(Zone::gmt()))
+        }
+        Lookup::TooFar => {
+            let error = name.error("a time zone too far from Greenwich:");
+            notes.mistake(error.hint("18 hours are the most"))?;
+            Ok(None)
         }
     }
 }
 
-/// Words are English, and weeks are counted as in the United States, whatever the locale.
-fn check_locale(
-    tag: OptionText<'_>,
-    items: &[Item],
-    notes: &mut Notes,
-) -> Result<(), PatternError> {
-    let is_known = ["en", "en-US"]
-        .iter()
-        .any(|en| en.eq_ignore_ascii_case(tag.text));
-    if is_known || !items.iter().any(Item::is_local) {
-        return Ok(());
+fn locale(tag: OptionText<'_>, notes: &mut Notes) -> Result<Locale, PatternError> {
+    let reading = Locale::read(tag.text);
+    if !reading.is_whole {
+        notes.mistake(tag.error("no language tag:").hint(TAG_HINT))?;
     }
-    let error = tag.error("unsupported locale");
-    notes.mistake(error.hint("dates have English words and weeks as in `en-US`"))
+    Ok(reading.locale)
+}
+
+/// The default locale of a layout.
+pub(super) fn default_locale(tag: &str, notes: &mut Notes) -> Result<Locale, PatternError> {
+    let reading = Locale::read(tag);
+    if !reading.is_whole {
+        let message = format!("`{}` is no language tag", shown(tag));
+        notes.mistake(PatternError::beside(message).hint(TAG_HINT))?;
+    }
+    Ok(reading.locale)
+}
+
+const TAG_HINT: &str = "expected a language and a region, such as `en-GB`";
+
+/// Words are English, whatever the language.
+fn foreign_words(tag: Option<&OptionText<'_>>) -> PatternError {
+    let error = match tag {
+        Some(tag) => tag.error("a date has no words in the language of"),
+        None => PatternError::beside("a date has no words in the language of the layout's locale"),
+    };
+    error.hint("they are English")
 }
 
 #[cfg(test)]
@@ -271,7 +297,29 @@ mod tests {
             .iter()
             .map(|text| OptionText { text, offset: 3 })
             .collect();
-        DateFormat::parse(&options, &Zone::utc(), &mut Notes::new(lenient))
+        DateFormat::parse(&options, &defaults(), &mut Notes::new(lenient))
+    }
+
+    fn defaults() -> Defaults {
+        Defaults {
+            zone: Zone::utc(),
+            locale: Locale::AMERICAN,
+        }
+    }
+
+    fn warnings(options: &[&str], locale: &str, lenient: bool) -> Vec<String> {
+        let mut notes = Notes::new(lenient);
+        let defaults = Defaults {
+            locale: default_locale(locale, &mut notes).unwrap(),
+            ..defaults()
+        };
+        let options: Vec<OptionText<'_>> = options
+            .iter()
+            .map(|text| OptionText { text, offset: 3 })
+            .collect();
+        DateFormat::parse(&options, &defaults, &mut notes).unwrap();
+        let warnings = notes.into_warnings();
+        warnings.iter().map(ToString::to_string).collect()
     }
 
     fn text(date: &DateFormat, seconds: i64, nanos: u32) -> String {
@@ -329,25 +377,49 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_printed_yet_is_refused_always() {
-        for letters in ["B", "BBBB", "v", "vvvv", "zzzz"] {
-            assert!(parse(&[letters], true).is_err(), "{letters}");
+    fn foreign_words_are_english_and_a_warning_says_so_in_both_modes() {
+        for lenient in [false, true] {
+            let says = |options: &[&str], locale| warnings(options, locale, lenient);
+            for quiet in ["HH:mm", "w", "yyyy-MM-dd"] {
+                assert!(
+                    says(&[quiet, "UTC", "de-DE"], "en-US").is_empty(),
+                    "{quiet}"
+                );
+                assert!(says(&[quiet], "de-DE").is_empty(), "{quiet}");
+            }
+            assert!(says(&["MMM B zzzz", "UTC", "en-GB"], "de-DE").is_empty());
+            for word in ["MMM", "E", "a", "B", "zzzz", "G"] {
+                assert_eq!(
+                    says(&[word, "UTC", "de-DE"], "en-US"),
+                    ["a date has no words in the language of `de-DE` at byte 3; they are English"]
+                );
+                assert_eq!(
+                    says(&[word], "de-DE"),
+                    [
+                        "a date has no words in the language of the layout's locale; they are English"
+                    ]
+                );
+            }
+        }
+        let date = parse(&["MMM w", "UTC", "de-DE"], false).unwrap();
+        assert_eq!(text(&date, NOV_2012, 0), "Nov 44");
+    }
+
+    #[test]
+    fn what_is_no_language_tag_is_a_mistake() {
+        for bad in ["nope nope", "de_DE", ""] {
+            assert!(parse(&["MMM", "UTC", bad], false).is_err(), "{bad}");
+            let date = parse(&["MMM w", "UTC", bad], true).unwrap();
+            assert_eq!(text(&date, NOV_2012, 0), "Nov 44", "{bad}");
+            assert!(default_locale(bad, &mut Notes::new(false)).is_err());
+            assert_eq!(warnings(&[], bad, true).len(), 1);
         }
     }
 
     #[test]
-    fn a_locale_matters_only_to_words_and_weeks() {
-        assert!(parse(&["HH:mm", "UTC", "de-DE"], false).is_ok());
-        assert!(parse(&["MMM", "UTC", "de-DE"], false).is_err());
-        assert!(parse(&["MMM", "UTC", "en-US"], false).is_ok());
-        assert!(parse(&["w", "UTC", "fr"], false).is_err());
-    }
-
-    #[test]
-    fn times_beyond_the_calendar_stay_at_its_ends() {
-        let date = parse(&["yyyy-MM-dd HH:mm:ss"], false).unwrap();
-        assert_eq!(text(&date, i64::MAX, 0), "9999-12-31 23:59:59");
-        assert_eq!(text(&date, i64::MIN, 0), "10000-01-01 00:00:00");
-        assert_eq!(text(&date, 253_402_300_799, 0), "9999-12-31 23:59:59");
+    fn a_zone_too_far_away_costs_the_whole_date() {
+        assert!(parse(&["HH", "GMT+19"], false).is_err());
+        let date = parse(&["HH", "GMT+19"], true).unwrap();
+        assert_eq!(text(&date, 0, 0), "1970-01-01 00:00:00,000");
     }
 }

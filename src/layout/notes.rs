@@ -1,4 +1,4 @@
-//! How strict a pattern is read, and what a lenient reading swallowed.
+//! How strict a pattern is read, and what is told beside: what a lenient reading swallowed.
 
 use crate::error::PatternError;
 
@@ -41,6 +41,14 @@ impl Notes {
         Ok(())
     }
 
+    /// Notes, however strict the reading, what is no mistake but prints other than it may be meant.
+    /// The same is noted once.
+    pub(super) fn warn(&mut self, error: PatternError) {
+        if self.warnings.len() < MAX_WARNINGS && !self.warnings.contains(&error) {
+            self.warnings.push(error);
+        }
+    }
+
     pub(super) fn into_warnings(self) -> Vec<PatternError> {
         self.warnings
     }
@@ -77,6 +85,17 @@ mod tests {
     fn a_strict_reading_ends_with_the_first_mistake() {
         let error = PatternError::new(3, 1, "bad");
         assert_eq!(Notes::new(false).mistake(error.clone()), Err(error));
+    }
+
+    #[test]
+    fn a_warning_ends_no_reading_and_is_noted_once() {
+        for lenient in [false, true] {
+            let mut notes = Notes::new(lenient);
+            for _ in 0..3 {
+                notes.warn(PatternError::new(3, 1, "odd"));
+            }
+            assert_eq!(notes.into_warnings().len(), 1);
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::Layout;
+use super::date::Defaults;
+use super::date::default_locale;
 use super::escape::Escape;
 use super::notes::Notes;
 use super::notes::shown;
@@ -24,6 +26,8 @@ use crate::event::LogEvent;
 const DEFAULT_PATTERN: &str = "%d{ISO8601} %-5p [%t] %c - %m";
 /// The name of the machine's own zone.
 const LOCAL: &str = "local";
+/// The locale of a layout that was given none.
+const DEFAULT_LOCALE: &str = "en-US";
 
 /// Renders events as text, by a conversion pattern of Log4j 2.
 ///
@@ -33,7 +37,7 @@ const LOCAL: &str = "local";
 ///
 /// | Word | Prints | Example |
 /// |---|---|---|
-/// | `%d` `%date` `{format}{zone}` | when the event happened | `2012-11-02 14:34:02,123` |
+/// | `%d` `%date` `{format}{zone}{locale}` | when the event happened | `2012-11-02 14:34:02,123` |
 /// | `%p` `%level` `{WARN=W, length=n, lowerCase=true}` | the level | `INFO` |
 /// | `%c` `%logger` `{precision}` | the target | `shop::orders` |
 /// | `%m` `%msg` `%message` | the message | `order accepted` |
@@ -60,7 +64,8 @@ const LOCAL: &str = "local";
 ///
 /// *Dates* are named, such as `ISO8601`, `ABSOLUTE` or `UNIX_MILLIS`, or spelt in Java's letters, as
 /// in `yyyy-MM-dd'T'HH:mm:ss.SSSXXX`. Without a zone they are in the machine's own, or in the one
-/// set by [`zone`](PatternLayoutBuilder::zone).
+/// set by [`zone`](PatternLayoutBuilder::zone). A [`locale`](PatternLayoutBuilder::locale) decides how
+/// weeks are counted; words are English.
 ///
 /// *Literals* know `\n`, `\r`, `\t`, `\f`, `\b` and `\\`.
 ///
@@ -94,6 +99,7 @@ struct Inner {
     plan: Plan,
     pattern: String,
     zone: String,
+    locale: String,
     escape: Escape,
     is_lenient: bool,
     warnings: Vec<PatternError>,
@@ -138,12 +144,14 @@ impl PatternLayout {
         PatternLayoutBuilder {
             pattern: pattern.into(),
             zone: LOCAL.to_owned(),
+            locale: DEFAULT_LOCALE.to_owned(),
             escape: Escape::default(),
             is_lenient: false,
         }
     }
 
-    /// What a lenient reading swallowed, at most 100 mistakes; nothing for a strict one.
+    /// What prints other than it may be meant, at most 100 things: the mistakes that a lenient reading
+    /// swallowed, and in both modes words of a language that dates have none in.
     ///
     /// # Examples
     ///
@@ -153,6 +161,12 @@ impl PatternLayout {
     /// let layout = PatternLayout::builder("%q{x}%m").lenient().build()?;
     /// let warnings: Vec<String> = layout.warnings().iter().map(ToString::to_string).collect();
     /// assert_eq!(warnings, ["unknown conversion word `%q` at byte 0"]);
+    ///
+    /// let layout = PatternLayout::new("%d{EEEE}{UTC}{fr-FR}")?;
+    /// assert_eq!(
+    ///     layout.warnings()[0].to_string(),
+    ///     "a date has no words in the language of `fr-FR` at byte 14; they are English"
+    /// );
     /// # Ok::<(), tracing_kafka::PatternError>(())
     /// ```
     pub fn warnings(&self) -> &[PatternError] {
@@ -179,6 +193,7 @@ impl Layout for PatternLayout {
         "PatternLayout".hash(&mut hasher);
         self.inner.pattern.hash(&mut hasher);
         self.inner.zone.hash(&mut hasher);
+        self.inner.locale.hash(&mut hasher);
         self.inner.escape.hash(&mut hasher);
         self.inner.is_lenient.hash(&mut hasher);
         Some(hasher.finish())
@@ -194,6 +209,7 @@ impl Default for PatternLayout {
                 plan: Plan::default(),
                 pattern: String::new(),
                 zone: LOCAL.to_owned(),
+                locale: DEFAULT_LOCALE.to_owned(),
                 escape: Escape::default(),
                 is_lenient: false,
                 warnings: Vec::new(),
@@ -215,6 +231,7 @@ impl fmt::Debug for PatternLayout {
         f.debug_struct("PatternLayout")
             .field("pattern", &self.inner.pattern)
             .field("zone", &self.inner.zone)
+            .field("locale", &self.inner.locale)
             .field("escape", &self.inner.escape)
             .field("lenient", &self.inner.is_lenient)
             .finish_non_exhaustive()
@@ -227,6 +244,7 @@ impl fmt::Debug for PatternLayout {
 pub struct PatternLayoutBuilder {
     pattern: String,
     zone: String,
+    locale: String,
     escape: Escape,
     is_lenient: bool,
 }
@@ -236,6 +254,42 @@ impl PatternLayoutBuilder {
     /// `Europe/Berlin`, `GMT+02:00`, or `local`. Defaults to `local`, the machine's own.
     pub fn zone(mut self, name: impl Into<String>) -> Self {
         self.zone = name.into();
+        self
+    }
+
+    /// Sets the locale of dates that name none: a language tag, such as `en-GB`. Defaults to `en-US`.
+    ///
+    /// Its region decides how weeks are counted. Words are English, the way the region writes it; for
+    /// another language they are American, and a [warning](PatternLayout::warnings) says so.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use std::time::UNIX_EPOCH;
+    /// use tracing_kafka::{Layout, LogEvent, PatternLayout};
+    ///
+    /// // The 31st of December 2018.
+    /// let instant = UNIX_EPOCH + Duration::from_secs(1_546_257_600);
+    /// let event = LogEvent::builder().instant(instant).build();
+    /// for (locale, expected) in [
+    ///     ("en-US", "2019 week 1, day 2, 12 PM"),
+    ///     ("en-GB", "2019 week 1, day 1, 12 pm"),
+    ///     ("ar-EG", "2019 week 1, day 3, 12 PM"),
+    /// ] {
+    ///     let layout = PatternLayout::builder("%d{YYYY 'week' w, 'day' e, h a}")
+    ///         .zone("UTC")
+    ///         .locale(locale)
+    ///         .build()?;
+    ///     let mut out = Vec::new();
+    ///     layout.render(&event, &mut out);
+    ///     assert_eq!(out, expected.as_bytes());
+    ///     assert_eq!(layout.warnings().is_empty(), locale.starts_with("en"));
+    /// }
+    /// # Ok::<(), tracing_kafka::PatternError>(())
+    /// ```
+    pub fn locale(mut self, tag: impl Into<String>) -> Self {
+        self.locale = tag.into();
         self
     }
 
@@ -273,14 +327,17 @@ impl PatternLayoutBuilder {
     ///
     /// # Errors
     ///
-    /// If the pattern has a mistake, if it has a word of Log4j that is not supported yet, or if the
-    /// zone is unknown.
+    /// If the pattern has a mistake, if it has a word of Log4j that is not supported yet, if the zone is
+    /// unknown, or if the locale is no language tag.
     pub fn build(self) -> Result<PatternLayout, PatternError> {
         remember_start();
-        let zone = default_zone(&self.zone)?;
         let mut notes = Notes::new(self.is_lenient);
+        let defaults = Defaults {
+            zone: default_zone(&self.zone)?,
+            locale: default_locale(&self.locale, &mut notes)?,
+        };
         let setting = Setting {
-            zone: &zone,
+            defaults: &defaults,
             is_escaped: self.escape == Escape::Text,
         };
         let plan = plan(&self.pattern, setting, &mut notes)?;
@@ -289,6 +346,7 @@ impl PatternLayoutBuilder {
                 plan,
                 pattern: self.pattern,
                 zone: self.zone,
+                locale: self.locale,
                 escape: self.escape,
                 is_lenient: self.is_lenient,
                 warnings: notes.into_warnings(),
@@ -307,7 +365,7 @@ fn default_zone(name: &str) -> Result<Zone, PatternError> {
         Lookup::Doubtful(_, meant) | Lookup::Unknown(Some(meant)) => {
             Err(error.hint(format!("did you mean `{meant}`?")))
         }
-        Lookup::Unknown(None) => {
+        Lookup::Unknown(None) | Lookup::TooFar => {
             Err(error
                 .hint("expected `local`, `UTC`, `GMT+02:00` or a name such as `Europe/Berlin`"))
         }
@@ -398,6 +456,8 @@ mod tests {
         assert_ne!(raw.build().unwrap().fingerprint(), print("%d %m"));
         let utc = PatternLayout::builder("%d %m").zone("UTC");
         assert_ne!(utc.build().unwrap().fingerprint(), print("%d %m"));
+        let british = PatternLayout::builder("%d %m").locale("en-GB");
+        assert_ne!(british.build().unwrap().fingerprint(), print("%d %m"));
     }
 
     #[test]
@@ -440,6 +500,16 @@ mod tests {
              `Europe/Berlin`"
         );
         assert_eq!((error.offset(), error.length()), (0, 0));
+    }
+
+    #[test]
+    fn a_locale_that_is_none_is_an_error_beside_the_pattern_or_a_warning() {
+        let builder = || PatternLayout::builder("%m").locale("en_GB");
+        let expected =
+            "`en_GB` is no language tag; expected a language and a region, such as `en-GB`";
+        assert_eq!(builder().build().unwrap_err().to_string(), expected);
+        let layout = builder().lenient().build().unwrap();
+        assert_eq!(layout.warnings()[0].to_string(), expected);
     }
 
     #[test]

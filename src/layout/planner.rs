@@ -1,6 +1,7 @@
 //! Compiles a pattern: gathers the parts of a plan, joins what can be one, and does so for patterns inside.
 
 use super::converter::Converter;
+use super::date::Defaults;
 use super::encode::Encoding;
 use super::escape::escaped;
 use super::escape::is_harmless;
@@ -29,13 +30,12 @@ use super::specifier::compile;
 use super::unit;
 use super::unit::Effect;
 use super::unit::Unit;
-use super::zone::Zone;
 use crate::error::PatternError;
 
 /// What holds for a pattern and all patterns inside it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Setting<'a> {
-    pub(super) zone: &'a Zone,
+    pub(super) defaults: &'a Defaults,
     pub(super) is_escaped: bool,
 }
 
@@ -117,7 +117,7 @@ impl Place<'_> {
                 }
                 Piece::Specifier(specifier) => specifier,
             };
-            match compile(&specifier, self.setting.zone, notes)? {
+            match compile(&specifier, self.setting.defaults, notes)? {
                 Some((unit, rest)) if !is_broken(&unit, notes)? => {
                     units.push((unit, specifier.modifier));
                     if !rest.is_empty() {

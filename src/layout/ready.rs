@@ -216,6 +216,8 @@ impl Ready {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::date::Defaults;
+    use crate::layout::date::Locale;
     use crate::layout::notes::Notes;
     use crate::layout::parser::OptionText;
     use crate::layout::zone::Lookup;
@@ -231,7 +233,11 @@ mod tests {
         let Lookup::Known(zone) = Zone::find(zone) else {
             panic!("{zone}");
         };
-        let date = DateFormat::parse(&options, &zone, &mut Notes::new(false)).unwrap();
+        let defaults = Defaults {
+            zone,
+            locale: Locale::AMERICAN,
+        };
+        let date = DateFormat::parse(&options, &defaults, &mut Notes::new(false)).unwrap();
         ReadyPart::Date(date, Modifier::NONE)
     }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::converter::Converter;
 use super::date::DateFormat;
+use super::date::Defaults;
 use super::error_text::ErrorText;
 use super::keyword::Word;
 use super::level::texts;
@@ -14,7 +15,6 @@ use super::notes::Notes;
 use super::parser::OptionText;
 use super::text::trim;
 use super::unit::Unit;
-use super::zone::Zone;
 use crate::error::PatternError;
 use crate::sys::Timestamp;
 
@@ -22,12 +22,12 @@ use crate::sys::Timestamp;
 pub(super) fn compile<'p>(
     word: Word,
     options: &[OptionText<'p>],
-    default_zone: &Zone,
+    defaults: &Defaults,
     notes: &mut Notes,
 ) -> Result<Option<Unit<'p>>, PatternError> {
     let first = options.first().copied();
     let unit = match word {
-        Word::Date => Unit::Date(DateFormat::parse(options, default_zone, notes)?),
+        Word::Date => Unit::Date(DateFormat::parse(options, defaults, notes)?),
         Word::Level => {
             let option = first.map(|option| (option.text, option.offset));
             return Ok(texts(option, notes)?.map(Unit::Level));

@@ -1,6 +1,7 @@
 //! One specifier, compiled: which word it begins with, and what that word and its options mean.
 
 use super::composite;
+use super::date::Defaults;
 use super::keyword::Word;
 use super::keyword::closest;
 use super::keyword::foreign;
@@ -11,7 +12,6 @@ use super::parser::OptionText;
 use super::parser::Specifier;
 use super::simple;
 use super::unit::Unit;
-use super::zone::Zone;
 use crate::error::PatternError;
 
 /// A unit, and the part of the identifier that follows the word.
@@ -20,7 +20,7 @@ pub(super) type Compiled<'p> = (Unit<'p>, &'p str);
 /// Compiles a specifier. None where Log4j prints its text instead, which the notes then say.
 pub(super) fn compile<'p>(
     specifier: &Specifier<'p>,
-    default_zone: &Zone,
+    defaults: &Defaults,
     notes: &mut Notes,
 ) -> Result<Option<Compiled<'p>>, PatternError> {
     let Some((name, word)) = find_word(specifier, notes)? else {
@@ -35,7 +35,7 @@ pub(super) fn compile<'p>(
     let unit = if composite::is_composite(word) {
         composite::compile(specifier, name, word, notes)?
     } else {
-        let unit = simple::compile(word, &specifier.options, default_zone, notes)?;
+        let unit = simple::compile(word, &specifier.options, defaults, notes)?;
         if unit.is_some() {
             check_surplus(word, name, &specifier.options, notes)?;
         }

@@ -90,9 +90,32 @@ pub(super) fn write_fraction(nanos: u32, digits: &mut [u8]) {
     }
 }
 
+/// The line of a table that `member` is listed below: lines of members begin with a space.
+pub(super) fn heading<'t>(table: &'t str, member: &str) -> Option<&'t str> {
+    let mut head = None;
+    for line in table.lines() {
+        match line.strip_prefix(' ') {
+            Some(members) if members.split(' ').any(|listed| listed == member) => return head,
+            Some(_) => {}
+            None => head = Some(line),
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_has_members_below_their_headings() {
+        let table = "one\n a b\n c\ntwo\n d";
+        assert_eq!(heading(table, "a"), Some("one"));
+        assert_eq!(heading(table, "c"), Some("one"));
+        assert_eq!(heading(table, "d"), Some("two"));
+        assert_eq!(heading(table, "two"), None);
+        assert_eq!(heading(table, ""), None);
+    }
 
     #[test]
     fn characters_are_counted_not_bytes() {

@@ -1,14 +1,93 @@
 //! Time zones: by name as Java's old look-up reads them, the machine's own, and their offsets.
 
+mod names;
+
 use jiff::Timestamp as Instant;
+use jiff::tz::Offset;
 use jiff::tz::TimeZone;
+
+use names::Names;
+
+const HOUR: i32 = 3600;
+/// Seconds of 400 years, after which the calendar begins anew.
+const CYCLE: i64 = 146_097 * 86_400;
 
 /// A zone that dates are printed in.
 #[derive(Debug, Clone)]
 pub(super) struct Zone {
     id: String,
-    zone: TimeZone,
+    rules: TimeZone,
+    called: Called,
+    /// When it is summer, where the time zone database has another opinion than Java.
+    summers: Option<&'static Summers>,
 }
+
+/// What a zone is called.
+#[derive(Debug, Clone, Copy)]
+enum Called {
+    Listed(Names),
+    /// By its id.
+    ById,
+    /// It has no name, but an offset.
+    Nothing,
+}
+
+/// Which of its names a zone is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NameForm {
+    pub(super) is_long: bool,
+    /// Whether it is the same in every season.
+    pub(super) is_generic: bool,
+}
+
+/// What stands for the name of a zone.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ZoneName<'z> {
+    Text(&'z str),
+    /// There is no name, but an offset in seconds.
+    Offset(i32),
+}
+
+/// A zone that is in summer time by Java, and by the time zone database in winter time, which it takes
+/// to be an hour less.
+#[derive(Debug)]
+struct Summers {
+    id: &'static str,
+    /// More than this, in seconds, is summer time.
+    standard: i32,
+    /// Since when, in seconds since the epoch.
+    from: i64,
+}
+
+static SUMMERS: &[Summers] = &[
+    Summers {
+        id: "Africa/Casablanca",
+        standard: 0,
+        // 1986-01-01
+        from: 504_921_600,
+    },
+    Summers {
+        id: "Africa/El_Aaiun",
+        standard: 0,
+        from: 504_921_600,
+    },
+    Summers {
+        id: "Africa/Windhoek",
+        standard: HOUR,
+        // 1990-03-20T22:00
+        from: 637_970_400,
+    },
+    Summers {
+        id: "Eire",
+        standard: 0,
+        from: i64::MIN,
+    },
+    Summers {
+        id: "Europe/Dublin",
+        standard: 0,
+        from: i64::MIN,
+    },
+];
 
 /// Java's three-letter names that the time zone database lacks or means otherwise, with what they
 /// stand for. Lenient only: most of them mean something else elsewhere.
@@ -40,35 +119,29 @@ static SHORT_NAMES: &[(&str, &str)] = &[
     ("VST", "Asia/Ho_Chi_Minh"),
 ];
 
-/// Names of zones whose abbreviation is a number in the time zone database: standard and summer time.
-static ABBREVIATIONS: &[(&str, &str, &str)] = &[
-    ("America/Argentina/Buenos_Aires", "ART", "ARST"),
-    ("America/Bogota", "COT", "COST"),
-    ("America/Caracas", "VET", "VET"),
-    ("America/Lima", "PET", "PEST"),
-    ("America/Montevideo", "UYT", "UYST"),
-    ("America/Santiago", "CLT", "CLST"),
-    ("America/Sao_Paulo", "BRT", "BRST"),
-    ("Asia/Baku", "AZT", "AZST"),
-    ("Asia/Bangkok", "ICT", "ICT"),
-    ("Asia/Dhaka", "BST", "BST"),
-    ("Asia/Dubai", "GST", "GST"),
-    ("Asia/Ho_Chi_Minh", "ICT", "ICT"),
-    ("Asia/Kabul", "AFT", "AFT"),
-    ("Asia/Kathmandu", "NPT", "NPT"),
-    ("Asia/Kuala_Lumpur", "MYT", "MYT"),
-    ("Asia/Riyadh", "AST", "AST"),
-    ("Asia/Singapore", "SGT", "SGT"),
-    ("Asia/Tashkent", "UZT", "UZT"),
-    ("Asia/Tbilisi", "GET", "GET"),
-    ("Asia/Tehran", "IRST", "IRDT"),
-    ("Asia/Yangon", "MMT", "MMT"),
-    ("Asia/Yerevan", "AMT", "AMST"),
-    ("Australia/Lord_Howe", "LHST", "LHDT"),
-    ("Pacific/Apia", "WSST", "WSDT"),
-    ("Pacific/Fiji", "FJT", "FJST"),
-    ("Pacific/Kiritimati", "LINT", "LINT"),
-    ("Pacific/Tongatapu", "TOT", "TOST"),
+/// Ids that stand for an offset: in Java three letters, in the time zone database zones that they
+/// were equal to once. The hours are west.
+static OFFSETS: &[(&str, &str, i8)] = &[
+    ("EST", "-05:00", 5),
+    ("MST", "-07:00", 7),
+    ("HST", "-10:00", 10),
+];
+
+/// Zones that Java has kept from an old Unix, in the notation of POSIX. They are right from 1976 on.
+static SYSTEM_V: &[(&str, &str)] = &[
+    ("AST4", "AST4"),
+    ("AST4ADT", "AST4ADT,M4.5.0,M10.5.0"),
+    ("CST6", "CST6"),
+    ("CST6CDT", "CST6CDT,M4.5.0,M10.5.0"),
+    ("EST5", "EST5"),
+    ("EST5EDT", "EST5EDT,M4.5.0,M10.5.0"),
+    ("HST10", "HST10"),
+    ("MST7", "MST7"),
+    ("MST7MDT", "MST7MDT,M4.5.0,M10.5.0"),
+    ("PST8", "PST8"),
+    ("PST8PDT", "PST8PDT,M4.5.0,M10.5.0"),
+    ("YST9", "YST9"),
+    ("YST9YDT", "YST9YDT,M4.5.0,M10.5.0"),
 ];
 
 /// How a name was understood.
@@ -80,30 +153,39 @@ pub(super) enum Lookup {
     Doubtful(Zone, String),
     /// Nothing knows it; Java then means GMT. The text is the name that was probably meant.
     Unknown(Option<String>),
+    /// It is read, but it is too far from Greenwich for Java to print a date.
+    TooFar,
 }
 
 impl Zone {
-    pub(super) fn utc() -> Self {
+    fn new(id: &str, rules: TimeZone) -> Self {
         Self {
-            id: "UTC".to_owned(),
-            zone: TimeZone::UTC,
+            called: Names::find(id).map_or(Called::Nothing, Called::Listed),
+            summers: SUMMERS.iter().find(|summers| summers.id == id),
+            id: id.to_owned(),
+            rules,
         }
+    }
+
+    pub(super) fn utc() -> Self {
+        Self::new("UTC", TimeZone::UTC)
     }
 
     /// What Java falls back to.
     pub(super) fn gmt() -> Self {
-        Self {
-            id: "GMT".to_owned(),
-            zone: TimeZone::UTC,
-        }
+        Self::new("GMT", TimeZone::UTC)
     }
 
     /// The machine's zone; UTC where that cannot be found.
     pub(super) fn local() -> Self {
         match TimeZone::try_system() {
-            Ok(zone) => Self {
-                id: zone.iana_name().unwrap_or("UTC").to_owned(),
-                zone,
+            Ok(zone) => match zone.iana_name().map(str::to_owned) {
+                Some(id) => Self::new(&id, zone),
+                // Java would call it so, too.
+                None => Self {
+                    called: Called::Nothing,
+                    ..Self::new("UTC", zone)
+                },
             },
             Err(_) => Self::utc(),
         }
@@ -116,21 +198,17 @@ impl Zone {
             "GMT" => return Lookup::Known(Self::gmt()),
             _ => {}
         }
-        if let Some(zone) = fixed(name) {
-            return Lookup::Known(zone);
+        if let Some(found) = fixed(name).or_else(|| only_in_java(name)) {
+            return found;
         }
         if let Some((_, meant)) = SHORT_NAMES.iter().find(|(short, _)| *short == name)
             && let Ok(zone) = TimeZone::get(meant)
         {
-            let id = name.to_owned();
-            return Lookup::Doubtful(Self { id, zone }, (*meant).to_owned());
+            return Lookup::Doubtful(Self::new(meant, zone), (*meant).to_owned());
         }
         // Letters of either case are found; Java tells them apart.
         match TimeZone::get(name) {
-            Ok(zone) if zone.iana_name() == Some(name) => Lookup::Known(Self {
-                id: name.to_owned(),
-                zone,
-            }),
+            Ok(zone) if zone.iana_name() == Some(name) => Lookup::Known(Self::new(name, zone)),
             Ok(zone) => Lookup::Unknown(zone.iana_name().map(str::to_owned)),
             Err(_) => Lookup::Unknown(None),
         }
@@ -143,32 +221,77 @@ impl Zone {
 
     /// Seconds east of Greenwich at a time in seconds since the epoch.
     pub(super) fn offset_at(&self, seconds: i64) -> i32 {
-        self.zone.to_offset(instant(seconds)).seconds()
+        self.rules.to_offset(instant(seconds)).seconds()
     }
 
-    /// Hands the short name of the zone at a time to `with`.
-    pub(super) fn with_abbreviation(&self, seconds: i64, with: impl FnOnce(&str)) {
-        if self.zone == TimeZone::UTC || self.id.starts_with("GMT") {
-            return with(&self.id);
+    /// What the zone is called at a time. Names of North America are in use there only.
+    pub(super) fn name(&self, form: NameForm, seconds: i64, is_american: bool) -> ZoneName<'_> {
+        let names = match self.called {
+            Called::ById => return ZoneName::Text(&self.id),
+            Called::Listed(names) => Some(names),
+            Called::Nothing => None,
+        };
+        let (is_summer, offset) = self.season(seconds);
+        if let Some(names) = names
+            && (form.is_long || is_american || !names.is_american)
+        {
+            let [standard, summer, generic] = if form.is_long {
+                names.long
+            } else {
+                names.short
+            };
+            return ZoneName::Text(match (form.is_generic, is_summer) {
+                (true, _) => generic,
+                (false, true) => summer,
+                (false, false) => standard,
+            });
         }
-        let info = self.zone.to_offset_info(instant(seconds));
-        let listed = ABBREVIATIONS.iter().find(|(id, ..)| *id == self.id);
-        match listed {
-            Some((_, standard, _)) if !info.dst().is_dst() => with(standard),
-            Some((_, _, summer)) => with(summer),
-            None => with(info.abbreviation()),
-        }
+        ZoneName::Offset(if form.is_generic && is_summer {
+            offset - HOUR
+        } else {
+            offset
+        })
+    }
+
+    /// Whether it is summer time, and the offset.
+    fn season(&self, seconds: i64) -> (bool, i32) {
+        let info = self.rules.to_offset_info(instant(seconds));
+        let offset = info.offset().seconds();
+        let is_summer = match self.summers {
+            Some(summers) if seconds >= summers.from => offset > summers.standard,
+            _ => info.dst().is_dst(),
+        };
+        (is_summer, offset)
     }
 }
 
-/// The nearest time that the time zone database can be asked about.
+/// The time that the time zone database is asked about: after the last that it knows, one of the
+/// same day and season; before the first, the first.
 fn instant(seconds: i64) -> Instant {
-    let seconds = seconds.clamp(Instant::MIN.as_second(), Instant::MAX.as_second());
+    let last = Instant::MAX.as_second();
+    let beyond = seconds.saturating_sub(last).max(0);
+    let cycles = beyond.saturating_add(CYCLE - 1) / CYCLE;
+    let seconds = (seconds - cycles * CYCLE).clamp(Instant::MIN.as_second(), last);
     Instant::from_second(seconds).unwrap_or_default()
 }
 
+/// Ids that Java has, and the time zone database has not or has otherwise.
+fn only_in_java(name: &str) -> Option<Lookup> {
+    if let Some((_, id, hours)) = OFFSETS.iter().find(|(short, ..)| *short == name) {
+        let zone = TimeZone::fixed(Offset::from_hours(-*hours).ok()?);
+        return Some(Lookup::Known(Zone {
+            called: Called::ById,
+            ..Zone::new(id, zone)
+        }));
+    }
+    let rest = name.strip_prefix("SystemV/")?;
+    let (_, rules) = SYSTEM_V.iter().find(|(id, _)| *id == rest)?;
+    let zone = TimeZone::posix(rules).ok()?;
+    Some(Lookup::Known(Zone::new(name, zone)))
+}
+
 /// `GMT+h`, `GMT+hh` and `GMT+hh:mm`, also with a minus.
-fn fixed(name: &str) -> Option<Zone> {
+fn fixed(name: &str) -> Option<Lookup> {
     let rest = name.strip_prefix("GMT")?;
     let (is_west, digits) = match rest.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -189,26 +312,52 @@ fn fixed(name: &str) -> Option<Zone> {
         return None;
     }
     let seconds = (hours * 60 + minutes) * 60;
-    let offset = jiff::tz::Offset::from_seconds(if is_west { -seconds } else { seconds }).ok()?;
-    if seconds == 0 {
-        return Some(Zone::gmt());
+    if seconds > 18 * HOUR {
+        return Some(Lookup::TooFar);
     }
-    let sign = if is_west { '-' } else { '+' };
-    Some(Zone {
-        id: format!("GMT{sign}{hours:02}:{minutes:02}"),
-        zone: TimeZone::fixed(offset),
-    })
+    if seconds == 0 {
+        return Some(Lookup::Known(Zone::gmt()));
+    }
+    let (sign, signed) = if is_west {
+        ('-', -seconds)
+    } else {
+        ('+', seconds)
+    };
+    let zone = TimeZone::fixed(Offset::from_seconds(signed).ok()?);
+    let id = format!("GMT{sign}{hours:02}:{minutes:02}");
+    Some(Lookup::Known(Zone::new(&id, zone)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn offset(name: &str, seconds: i64) -> i32 {
+    const SHORT: NameForm = NameForm {
+        is_long: false,
+        is_generic: false,
+    };
+    const LONG: NameForm = NameForm {
+        is_long: true,
+        is_generic: false,
+    };
+    const GENERIC: NameForm = NameForm {
+        is_long: false,
+        is_generic: true,
+    };
+    /// 2024-01-15 and 2024-07-15.
+    const WINTER: i64 = 1_705_320_000;
+    const SUMMER: i64 = 1_721_044_800;
+
+    #[track_caller]
+    fn known(name: &str) -> Zone {
         match Zone::find(name) {
-            Lookup::Known(zone) => zone.offset_at(seconds),
+            Lookup::Known(zone) => zone,
             other => panic!("{name}: {other:?}"),
         }
+    }
+
+    fn offset(name: &str, seconds: i64) -> i32 {
+        known(name).offset_at(seconds)
     }
 
     #[test]
@@ -218,6 +367,7 @@ mod tests {
         assert_eq!(offset("GMT+2", 0), 7_200);
         assert_eq!(offset("GMT-03:30", 0), -12_600);
         assert_eq!(offset("GMT+0530", 0), 19_800);
+        assert_eq!(offset("GMT+18", 0), 64_800);
     }
 
     #[test]
@@ -231,10 +381,11 @@ mod tests {
 
     #[test]
     fn a_name_that_only_java_knows_is_doubtful() {
-        let Lookup::Doubtful(_, meant) = Zone::find("PST") else {
+        let Lookup::Doubtful(zone, meant) = Zone::find("PST") else {
             panic!("PST is not doubtful");
         };
         assert_eq!(meant, "America/Los_Angeles");
+        assert_eq!(zone.id(), "America/Los_Angeles");
     }
 
     #[test]
@@ -247,6 +398,7 @@ mod tests {
             "",
             "GMT+1:2",
             "GMT+é",
+            "SystemV/XST4",
         ] {
             assert!(matches!(Zone::find(name), Lookup::Unknown(_)), "{name}");
         }
@@ -257,11 +409,76 @@ mod tests {
     }
 
     #[test]
-    fn any_time_has_an_offset() {
-        let Lookup::Known(zone) = Zone::find("Europe/Berlin") else {
-            panic!("Berlin is unknown");
-        };
-        assert!(zone.offset_at(i64::MIN).abs() < 86_400);
-        assert!(zone.offset_at(i64::MAX).abs() < 86_400);
+    fn eighteen_hours_from_greenwich_is_the_end_of_the_world() {
+        assert!(matches!(Zone::find("GMT+18:01"), Lookup::TooFar));
+        assert!(matches!(Zone::find("GMT-23"), Lookup::TooFar));
+    }
+
+    #[test]
+    fn names_change_with_the_season_and_with_the_form() {
+        let zone = known("America/New_York");
+        assert_eq!(zone.name(SHORT, WINTER, true), ZoneName::Text("EST"));
+        assert_eq!(zone.name(SHORT, SUMMER, true), ZoneName::Text("EDT"));
+        assert_eq!(zone.name(GENERIC, SUMMER, true), ZoneName::Text("ET"));
+        assert_eq!(
+            zone.name(LONG, SUMMER, true),
+            ZoneName::Text("Eastern Daylight Time")
+        );
+        // Elsewhere the short ones are not in use.
+        assert_eq!(zone.name(SHORT, SUMMER, false), ZoneName::Offset(-14_400));
+        assert_eq!(zone.name(GENERIC, SUMMER, false), ZoneName::Offset(-18_000));
+        assert_eq!(
+            zone.name(LONG, WINTER, false),
+            ZoneName::Text("Eastern Standard Time")
+        );
+    }
+
+    #[test]
+    fn a_zone_without_a_name_has_an_offset_or_its_id() {
+        assert_eq!(
+            known("Etc/GMT-5").name(SHORT, 0, true),
+            ZoneName::Offset(18_000)
+        );
+        assert_eq!(
+            known("GMT-03:30").name(LONG, 0, true),
+            ZoneName::Offset(-12_600)
+        );
+        assert_eq!(known("EST").name(LONG, 0, true), ZoneName::Text("-05:00"));
+        assert_eq!(known("EST").id(), "-05:00");
+    }
+
+    #[test]
+    fn summer_is_when_clocks_are_ahead_wherever_winter_has_a_name_of_its_own() {
+        let dublin = known("Europe/Dublin");
+        assert_eq!(dublin.name(SHORT, WINTER, true), ZoneName::Text("GMT"));
+        assert_eq!(dublin.name(SHORT, SUMMER, true), ZoneName::Text("IST"));
+        let casablanca = known("Africa/Casablanca");
+        assert_eq!(casablanca.name(SHORT, WINTER, true), ZoneName::Text("WEST"));
+    }
+
+    #[test]
+    fn zones_of_system_v_have_rules_of_their_own() {
+        let zone = known("SystemV/EST5EDT");
+        // 2024-03-20 and 2024-04-29: later than elsewhere.
+        assert_eq!(zone.offset_at(1_710_936_000), -18_000);
+        assert_eq!(zone.offset_at(1_714_392_000), -14_400);
+        for (id, _) in SYSTEM_V {
+            known(&format!("SystemV/{id}"));
+        }
+    }
+
+    #[test]
+    fn any_time_has_an_offset_and_seasons_go_on_for_ever() {
+        let berlin = known("Europe/Berlin");
+        assert!(berlin.offset_at(i64::MIN).abs() < 86_400);
+        assert!(berlin.offset_at(i64::MAX).abs() < 86_400);
+        // July and January of the year 12024.
+        let later = 25 * CYCLE;
+        assert_eq!(berlin.offset_at(SUMMER + later), 7_200);
+        assert_eq!(berlin.offset_at(WINTER + later), 3_600);
+        assert_eq!(
+            berlin.name(SHORT, SUMMER + later, true),
+            ZoneName::Text("CEST")
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! The letters of a date format: each run of one letter is an item.
 
+use crate::layout::zone::NameForm;
+
 /// One item of a date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Item {
@@ -15,8 +17,8 @@ pub(super) enum Item {
     Offset(Offset),
     /// The name of the zone, as it was given.
     ZoneId,
-    /// The short name of the zone at that time.
-    ZoneName,
+    /// The name of the zone at that time.
+    ZoneName(NameForm),
     /// So many digits of the second's fraction.
     Fraction(usize),
 }
@@ -54,12 +56,22 @@ pub(super) enum Number {
     YearOfEra,
 }
 
+impl Number {
+    pub(super) fn is_year(self) -> bool {
+        matches!(self, Self::Year | Self::YearOfEra | Self::WeekYear)
+    }
+}
+
 /// What a word names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
     Era,
     HalfOfDay,
+    /// As a title; a month of a date is shortened in another way in some places.
+    LoneMonth,
     Month,
+    /// The part of the day.
+    Period,
     Quarter,
     Weekday,
 }
@@ -78,6 +90,13 @@ pub(super) struct Offset {
     pub(super) form: OffsetForm,
     /// `Z` stands for none.
     pub(super) has_z: bool,
+}
+
+impl Offset {
+    pub(super) const LONG_GMT: Self = Self {
+        form: OffsetForm::LongGmt,
+        has_z: false,
+    };
 }
 
 /// The parts of an offset.
@@ -100,8 +119,6 @@ pub(super) struct Fault {
     pub(super) length: usize,
     pub(super) what: &'static str,
     pub(super) hint: &'static str,
-    /// Log4j prints it, so that it is no mistake, but it cannot be printed here.
-    pub(super) is_unsupported: bool,
 }
 
 /// The widest a number may be.
@@ -133,17 +150,9 @@ impl Item {
         matches!(self, Self::Fraction(_)) || self.precision() == 0
     }
 
-    /// Whether it differs between locales.
-    pub(super) fn is_local(&self) -> bool {
-        matches!(
-            self,
-            Self::Word(..)
-                | Self::Number(
-                    Number::Week | Number::WeekOfMonth | Number::WeekYear | Number::Weekday,
-                    _
-                )
-                | Self::TwoDigits(Number::WeekYear)
-        )
+    /// Whether it has words, which differ between languages.
+    pub(super) fn is_word(&self) -> bool {
+        matches!(self, Self::Word(..) | Self::ZoneName(_))
     }
 }
 
@@ -159,7 +168,6 @@ pub(super) fn compile(pattern: &str) -> Result<Vec<Item>, Fault> {
                 length: rest.len(),
                 what: "a quote without an end:",
                 hint: "a quote in a date is written `''`",
-                is_unsupported: false,
             })?;
             push_literal(&mut items, &text);
             rest = rest.get(length..).unwrap_or_default();
@@ -171,13 +179,12 @@ pub(super) fn compile(pattern: &str) -> Result<Vec<Item>, Fault> {
             match item(c, run) {
                 Known::Item(item) => items.push(item),
                 Known::Not => push_literal(&mut items, rest.get(..run).unwrap_or_default()),
-                Known::Bad(what, is_unsupported) => {
+                Known::Bad(what) => {
                     return Err(Fault {
                         at,
                         length: run,
                         what,
                         hint: "",
-                        is_unsupported,
                     });
                 }
             }
@@ -231,12 +238,11 @@ enum Known {
     Item(Item),
     /// It prints itself.
     Not,
-    /// The reason, and whether Log4j would print it.
-    Bad(&'static str, bool),
+    /// The reason.
+    Bad(&'static str),
 }
 
 const WRONG_COUNT: &str = "wrong number of letters";
-const NOT_YET: &str = "not supported yet:";
 
 fn item(letter: char, count: usize) -> Known {
     let item = match letter {
@@ -245,7 +251,8 @@ fn item(letter: char, count: usize) -> Known {
         'Y' => year(Number::WeekYear, count),
         'G' => word(Word::Era, count, 1),
         'E' => word(Word::Weekday, count, 1),
-        'M' | 'L' => number_or_word(Number::Month, Word::Month, count),
+        'M' => number_or_word(Number::Month, Word::Month, count),
+        'L' => number_or_word(Number::Month, Word::LoneMonth, count),
         'Q' | 'q' => number_or_word(Number::Quarter, Word::Quarter, count),
         'e' | 'c' if letter == 'e' || count != 2 => {
             number_or_word(Number::Weekday, Word::Weekday, count)
@@ -268,15 +275,15 @@ fn item(letter: char, count: usize) -> Known {
         'N' => number(Number::NanoOfDay, count, MAX_WIDTH),
         'S' => (count <= 9).then_some(Item::Fraction(count)),
         'V' => (count == 2).then_some(Item::ZoneId),
-        'z' if count == 4 => return Known::Bad(NOT_YET, true),
-        'z' => (count <= 3).then_some(Item::ZoneName),
-        'v' if matches!(count, 1 | 4) => return Known::Bad(NOT_YET, true),
-        'B' if matches!(count, 1 | 4 | 5) => return Known::Bad(NOT_YET, true),
-        'v' | 'B' | 'e' | 'c' => None,
+        'z' => (count <= 4).then_some(zone_name(count, false)),
+        'v' => matches!(count, 1 | 4).then_some(zone_name(count, true)),
+        'B' if matches!(count, 2 | 3) => None,
+        'B' => word(Word::Period, count, 1),
+        'e' | 'c' => None,
         'O' | 'X' | 'x' | 'Z' => offset(letter, count).map(Item::Offset),
         _ => return Known::Not,
     };
-    item.map_or(Known::Bad(WRONG_COUNT, false), Known::Item)
+    item.map_or(Known::Bad(WRONG_COUNT), Known::Item)
 }
 
 fn number(number: Number, count: usize, most: usize) -> Option<Item> {
@@ -288,6 +295,13 @@ fn year(number: Number, count: usize) -> Option<Item> {
         2 => Some(Item::TwoDigits(number)),
         _ => (count <= MAX_YEAR_WIDTH).then_some(Item::Number(number, count)),
     }
+}
+
+fn zone_name(count: usize, is_generic: bool) -> Item {
+    Item::ZoneName(NameForm {
+        is_long: count == 4,
+        is_generic,
+    })
 }
 
 fn word(word: Word, count: usize, shortest: usize) -> Option<Item> {
@@ -361,9 +375,12 @@ mod tests {
             "aa",
             "OO",
             "VVV",
+            "zzzzz",
+            "vv",
+            "BB",
+            "BBBBBB",
         ] {
             let fault = compile(bad).unwrap_err();
-            assert!(!fault.is_unsupported, "{bad}");
             assert_eq!(fault.length, bad.len());
         }
     }
