@@ -12,6 +12,7 @@ mod parser;
 mod pattern;
 mod plan;
 mod ready;
+mod replace;
 mod text;
 mod unit;
 mod zone;
