@@ -12,6 +12,13 @@ mod parser;
 mod pattern;
 mod plan;
 mod ready;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "the pattern compiler does not know `%replace` yet"
+    )
+)]
 mod replace;
 mod text;
 mod unit;

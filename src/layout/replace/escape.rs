@@ -43,7 +43,11 @@ pub(super) fn escape(
         'x' => hexadecimal(source, start)?,
         'u' => utf16(source, start)?,
         'c' if source.is_at_end() => {
-            return Err(source.fault(start, source.at, "`\\c` without the letter of a control character"));
+            return Err(source.fault(
+                start,
+                source.at,
+                "`\\c` without the letter of a control character",
+            ));
         }
         'c' => u32::from(source.read().unwrap_or_default()) ^ 64,
         'a' => 7,

@@ -11,7 +11,10 @@ pub(super) enum Node {
     /// Text of the engine that matches a place and no character.
     Look(&'static str),
     /// `^` in `(?m)`, and where it stands: at the end of the text it never matches.
-    LineStart { unix: bool, at: usize },
+    LineStart {
+        unix: bool,
+        at: usize,
+    },
     /// `$` outside `(?m)`, or `\Z`: the end of the text, or before a line terminator there.
     TextEnd {
         unix: bool,

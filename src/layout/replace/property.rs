@@ -54,7 +54,6 @@ fn category(name: &str, any_case: bool) -> Option<Cow<'static, str>> {
         }
         // Half a surrogate pair is in no text.
         "Cs" => NEVER,
-        "LD" => "\\p{L}\\p{Nd}",
         "L1" => "\\x{0}-\\x{FF}",
         "all" => "\\x{0}-\\x{10FFFF}",
         "ASCII" => "\\x{0}-\\x{7F}",
@@ -78,11 +77,9 @@ fn category(name: &str, any_case: bool) -> Option<Cow<'static, str>> {
         "javaDigit" => "\\p{Nd}",
         "javaDefined" => "\\P{Cn}",
         "javaLetter" => "\\p{L}",
-        "javaLetterOrDigit" => "\\p{L}\\p{Nd}",
+        "LD" | "javaLetterOrDigit" => "\\p{L}\\p{Nd}",
         "javaSpaceChar" => "\\p{Z}",
-        "javaWhitespace" => {
-            "[\\p{Z}--[\\x{A0}\\x{2007}\\x{202F}]]\\x{9}-\\x{D}\\x{1C}-\\x{1F}"
-        }
+        "javaWhitespace" => "[\\p{Z}--[\\x{A0}\\x{2007}\\x{202F}]]\\x{9}-\\x{D}\\x{1C}-\\x{1F}",
         "javaISOControl" => "\\x{0}-\\x{1F}\\x{7F}-\\x{9F}",
         "javaIdentifierIgnorable" => "\\x{0}-\\x{8}\\x{E}-\\x{1B}\\x{7F}-\\x{9F}\\p{Cf}",
         "javaJavaIdentifierStart" => "\\p{L}\\p{Nl}\\p{Sc}\\p{Pc}",

@@ -127,10 +127,12 @@ fn named(text: &str, at: usize, names: &[(String, usize)]) -> Result<(usize, usi
     let known = names.iter().find(|(known, _)| known == name);
     match known {
         Some((_, group)) => Ok((*group, end + 1)),
-        None => Err(
-            Fault::new(at, end + 1 - at, format!("there is no group named `{name}`"))
-                .hint("a group gets a name by `(?<name>…)`"),
-        ),
+        None => Err(Fault::new(
+            at,
+            end + 1 - at,
+            format!("there is no group named `{name}`"),
+        )
+        .hint("a group gets a name by `(?<name>…)`")),
     }
 }
 
