@@ -358,7 +358,7 @@ const LIMIT: usize = 1 << 20;
 /// The largest program, in bytes.
 const PROGRAM_SIZE: usize = 2 << 20;
 /// The most memory that a thread takes to run one faster.
-const CACHE_SIZE: usize = 1 << 20;
+const CACHE_SIZE: usize = 256 << 10;
 /// How deep the engine's expression may nest: some levels for each of Java's.
 const ENGINE_DEPTH: u32 = 250;
 
