@@ -10,6 +10,7 @@ mod fields;
 mod keyword;
 mod level;
 mod lookup;
+mod marker;
 mod modifier;
 mod name;
 mod notes;

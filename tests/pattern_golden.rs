@@ -253,10 +253,10 @@ fn every_row_picked_by_hand_is_printed_as_log4j_prints_it() {
     let mut wrong = Vec::new();
     let rows = hand_picked::rows(&file("hand-picked.txt"));
     for row in &rows {
-        let pattern = text(&row.row, "pattern");
+        let pattern = text(&row.input, "pattern");
         let printed = match &row.exception {
-            None => rendered(&row.row),
-            Some(text) => with_error(&row.row, text),
+            None => rendered(&row.input),
+            Some(text) => with_error(&row.input, text),
         };
         let is_equal = printed.as_deref() == Ok(row.expected.as_str());
         let key = format!("{} {pattern}", row.line);
@@ -281,7 +281,7 @@ fn every_row_picked_by_hand_is_printed_as_log4j_prints_it() {
 /// An error where Log4j had an exception: the same text, and the same cause.
 fn with_error(row: &Value, exception: &str) -> Result<String, String> {
     #[derive(Debug)]
-    struct Failure(&'static str, Option<Box<Failure>>);
+    struct Failure(&'static str, Option<Box<Self>>);
     impl std::fmt::Display for Failure {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             f.write_str(self.0)

@@ -8,6 +8,7 @@ use uuid::timestamp::context::ContextV1;
 
 use super::fields;
 use super::lookup::Lookup;
+use super::marker;
 use super::name::Precision;
 use super::text::push_number;
 use crate::event::LogEvent;
@@ -53,9 +54,6 @@ const UNKNOWN_CLASS: &str = "?";
 /// What Java prints for a file that a known location does not name.
 const NO_FILE: &[u8] = b"null";
 const NO_LINE: &[u8] = b"-1";
-/// What stands around the parents of a marker.
-const PARENTS: &[u8] = b"[ ";
-const PARENTS_END: &[u8] = b" ]";
 
 impl Converter {
     /// Whether it prints text that may need to be escaped.
@@ -142,7 +140,9 @@ impl Converter {
             Self::Marker => {
                 event.write_marker(out);
             }
-            Self::MarkerName => write_marker_name(event, out),
+            Self::MarkerName => {
+                marker::write_name(event, out);
+            }
             Self::Nano(start) => push_number(out, start.elapsed().as_nanos()),
             Self::Uuid(is_random) => write_uuid(event, *is_random, out),
             Self::Method => out.extend_from_slice(event.method().unwrap_or_default().as_bytes()),
@@ -160,18 +160,6 @@ impl Converter {
             Self::SpanNames => out.extend_from_slice(event.spans().names_text().as_bytes()),
             Self::ThreadId => push_number(out, event.thread_id()),
         }
-    }
-}
-
-/// A marker is written with its parents as Log4j prints it: `CHILD[ PARENT, OTHER ]`.
-fn write_marker_name(event: &LogEvent<'_>, out: &mut Vec<u8>) {
-    let start = out.len();
-    event.write_marker(out);
-    let marker = out.get(start..).unwrap_or_default();
-    if marker.ends_with(PARENTS_END)
-        && let Some(at) = marker.windows(PARENTS.len()).position(|w| w == PARENTS)
-    {
-        out.truncate(start + at);
     }
 }
 

@@ -68,13 +68,11 @@ pub(super) fn write_message(event: &LogEvent<'_>, out: &mut Vec<u8>) -> Stamp {
         let is_kept = event.write_message_and_keep(out, &mut kept.fields);
         Some(if is_kept { kept.fields.stamp() } else { 0 })
     });
-    match stamp {
-        Ok(Some(stamp)) => stamp,
-        _ => {
-            event.write_message(out);
-            0
-        }
+    if let Ok(Some(stamp)) = stamp {
+        return stamp;
     }
+    event.write_message(out);
+    0
 }
 
 /// Appends the fields whose values were kept; goes over the event again if they were not, or if

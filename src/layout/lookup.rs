@@ -3,6 +3,7 @@
 //! Read once, from the pattern alone. What an event brings along is never searched for look-ups, and
 //! none of them leaves the process.
 
+use super::marker;
 use super::text::push_number;
 use crate::event::LogEvent;
 
@@ -186,7 +187,7 @@ impl Source {
                 None => return false,
             },
             Self::EventField(name) => return event.write_field(name, out),
-            Self::Marker => return event.write_marker(out),
+            Self::Marker => return marker::write_name(event, out),
             Self::Level => out.extend_from_slice(event.level().as_str().as_bytes()),
             Self::Logger => out.extend_from_slice(event.target().as_bytes()),
             Self::Message => event.write_message(out),
@@ -206,7 +207,7 @@ mod tests {
     fn check(literal: &str, expected: &str) {
         let event = LogEvent::builder()
             .message("hi")
-            .marker("M")
+            .marker("M[ PARENT ]")
             .span("s", [("a", "1"), ("b", "${ctx:a}"), ("c", "")])
             .build();
         let mut out = Vec::new();

@@ -1,7 +1,7 @@
 //! Text that does not change from one event of a callsite to the next on the same thread, kept as such.
 
 use std::cell::RefCell;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
 use super::converter::Converter;
@@ -22,7 +22,7 @@ const SLOTS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Place {
     /// Never used again by another run of this process.
-    id: u64,
+    id: usize,
     parts: Box<[PlacePart]>,
     is_escaped: bool,
 }
@@ -38,7 +38,7 @@ pub(super) enum PlacePart {
 /// One kept text.
 struct Slot {
     /// The run and the callsite that it belongs to; no run has the number 0.
-    id: u64,
+    id: usize,
     callsite: usize,
     length: u8,
     text: [u8; CAPACITY],
@@ -59,7 +59,7 @@ thread_local! {
 }
 
 /// The number of the next run.
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+static NEXT_ID: AtomicUsize = AtomicUsize::new(1);
 
 impl Place {
     pub(super) fn new(parts: Vec<PlacePart>, is_escaped: bool) -> Self {
@@ -86,7 +86,7 @@ impl Place {
             return self.render(event, out);
         };
         // Addresses of callsites are multiples of 8, and far apart.
-        let index = (callsite >> 3) ^ (callsite >> 9) ^ self.id as usize;
+        let index = (callsite >> 3) ^ (callsite >> 9) ^ self.id;
         let is_written = KEPT.try_with(|kept| {
             let Ok(mut kept) = kept.try_borrow_mut() else {
                 return false;

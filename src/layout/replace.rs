@@ -76,7 +76,9 @@ impl Replacement {
             let Ok(mut warm) = warm.try_borrow_mut() else {
                 return false;
             };
-            let matcher = Matcher::of(&mut warm, &self.programs);
+            let Some(matcher) = Matcher::of(&mut warm, &self.programs) else {
+                return false;
+            };
             self.apply_with(matcher, out, start);
             true
         });
@@ -88,7 +90,9 @@ impl Replacement {
 
     fn apply_with(&self, matcher: &mut Matcher, out: &mut Vec<u8>, start: usize) {
         let end = out.len();
-        let length = end.saturating_sub(start);
+        let Some(length) = end.checked_sub(start) else {
+            return;
+        };
         let limit = length.max(LIMIT);
         matcher.begin(text_of(out, start, end), self.substitution.has_groups());
         let mut from = 0;
@@ -181,9 +185,14 @@ fn build(written: &Written, length: usize) -> Result<Regex, Fault> {
         .dfa_size_limit(CACHE_SIZE)
         .nest_limit(ENGINE_DEPTH)
         .build();
-    built.map_err(|_| {
-        let message = format!("compiled, this would be larger than {PROGRAM_SIZE} bytes");
-        Fault::new(0, length, message).hint("repeat less often, or name smaller sets of characters")
+    built.map_err(|error| {
+        if let regex::Error::CompiledTooBig(_) = error {
+            let message = format!("compiled, this is larger than {PROGRAM_SIZE} bytes");
+            Fault::new(0, length, message)
+                .hint("repeat less often, or name smaller sets of characters")
+        } else {
+            Fault::new(0, length, "this nests too deep for the engine")
+        }
     })
 }
 
@@ -219,18 +228,16 @@ impl Matcher {
     }
 
     /// The thread's own for these programs.
-    fn of<'w>(warm: &'w mut Vec<Self>, programs: &Arc<Programs>) -> &'w mut Self {
+    fn of<'w>(warm: &'w mut Vec<Self>, programs: &Arc<Programs>) -> Option<&'w mut Self> {
         let known = warm
             .iter()
             .position(|matcher| std::ptr::eq(matcher.owner.as_ptr(), Arc::as_ptr(programs)));
         let index = known.unwrap_or_else(|| {
             warm.retain(|matcher| matcher.owner.strong_count() > 0);
-            warm.len()
-        });
-        if index == warm.len() {
             warm.push(Self::new(programs));
-        }
-        &mut warm[index]
+            warm.len() - 1
+        });
+        warm.get_mut(index)
     }
 
     fn begin(&mut self, text: &[u8], has_groups: bool) {
@@ -351,6 +358,11 @@ const LIMIT: usize = 1 << 20;
 /// The largest program, in bytes.
 const PROGRAM_SIZE: usize = 2 << 20;
 /// The most memory that a thread takes to run one faster.
-const CACHE_SIZE: usize = 1 << 20;
+const CACHE_SIZE: usize = 256 << 10;
 /// How deep the engine's expression may nest: some levels for each of Java's.
 const ENGINE_DEPTH: u32 = 250;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod tests;

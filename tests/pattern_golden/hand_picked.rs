@@ -9,7 +9,7 @@ use serde_json::json;
 /// A row in the form of the other golden files, and what only Java can be given.
 pub(crate) struct Row {
     pub(crate) line: usize,
-    pub(crate) row: Value,
+    pub(crate) input: Value,
     pub(crate) expected: String,
     /// The exception that the event had, if it had one.
     pub(crate) exception: Option<String>,
@@ -26,7 +26,7 @@ pub(crate) fn rows(text: &str) -> Vec<Row> {
             let output = output.trim_start_matches('«').trim_end_matches('»');
             rows.push(Row {
                 line: index + 1,
-                row: json!({ "pattern": pattern, "event": event(&state) }),
+                input: json!({ "pattern": pattern, "event": event(&state) }),
                 expected: unescaped(output),
                 exception: state.get("ex").or(state.get("ex2")).cloned(),
             });

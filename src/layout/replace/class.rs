@@ -269,7 +269,8 @@ fn push_range(items: &mut String, first: u32, last: u32) {
     let mut is_empty = true;
     for (first, last) in [before, after] {
         if first <= last {
-            items.push_str(&format!("\\x{{{first:X}}}-\\x{{{last:X}}}"));
+            let range = format!("\\x{{{first:X}}}-\\x{{{last:X}}}");
+            items.push_str(&range);
             is_empty = false;
         }
     }

@@ -137,7 +137,7 @@ impl Parser<'_> {
                 at: self.source.byte(start),
                 length: 2,
             },
-            'R' => Node::Text(format!("(?:\\r\\n|[{VERTICAL}])")),
+            'R' => self.line_end(),
             'b' => {
                 let at = self.source.at;
                 if self.source.peek() == Some('{') && self.source.raw(at + 1) == Some('g') {
@@ -147,6 +147,16 @@ impl Parser<'_> {
                 Node::Look(if wide { "\\b" } else { "(?-u:\\b)" })
             }
             _ => Node::Look(if wide { "\\B" } else { "(?-u:\\B)" }),
+        })
+    }
+
+    /// `\R`. Where it is repeated Java does not go back into it, and `\r\n` stays one.
+    fn line_end(&mut self) -> Node {
+        let is_repeated = matches!(self.source.peek(), Some('?' | '*' | '+' | '{'));
+        Node::Text(if is_repeated {
+            format!("(?:\\r\\n|\\r(?mR:^)|[{VERTICAL}--\\r])")
+        } else {
+            format!("(?:\\r\\n|[{VERTICAL}])")
         })
     }
 

@@ -54,7 +54,6 @@ fn category(name: &str, any_case: bool) -> Option<Cow<'static, str>> {
         }
         // Half a surrogate pair is in no text.
         "Cs" => NEVER,
-        "LD" => "\\p{L}\\p{Nd}",
         "L1" => "\\x{0}-\\x{FF}",
         "all" => "\\x{0}-\\x{10FFFF}",
         "ASCII" => "\\x{0}-\\x{7F}",
@@ -78,7 +77,7 @@ fn category(name: &str, any_case: bool) -> Option<Cow<'static, str>> {
         "javaDigit" => "\\p{Nd}",
         "javaDefined" => "\\P{Cn}",
         "javaLetter" => "\\p{L}",
-        "javaLetterOrDigit" => "\\p{L}\\p{Nd}",
+        "LD" | "javaLetterOrDigit" => "\\p{L}\\p{Nd}",
         "javaSpaceChar" => "\\p{Z}",
         "javaWhitespace" => "[\\p{Z}--[\\x{A0}\\x{2007}\\x{202F}]]\\x{9}-\\x{D}\\x{1C}-\\x{1F}",
         "javaISOControl" => "\\x{0}-\\x{1F}\\x{7F}-\\x{9F}",
