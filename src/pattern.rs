@@ -417,7 +417,7 @@
 //! # What differs from Log4j 2
 //!
 //! What Log4j prints is taken from its code, not from its manual: over 3,000 patterns are compared byte for
-//! byte with the output of Log4j 2.26.1. Other than there on purpose:
+//! byte with what Log4j itself printed. Other than there on purpose:
 //!
 //! ## Text from events is escaped
 //!
