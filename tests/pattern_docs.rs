@@ -116,7 +116,7 @@ fn output(cell: &str) -> String {
 }
 
 #[derive(Debug)]
-struct Failure(&'static str, Option<Box<Failure>>);
+struct Failure(&'static str, Option<Box<Self>>);
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -198,13 +198,11 @@ fn no(wrong: &[String]) {
 #[track_caller]
 fn outputs<'r>(row: &'r Row, patterns: &[&str]) -> Vec<&'r str> {
     let outputs = row.code(1);
-    match *outputs {
-        [one] => vec![one; patterns.len()],
-        _ => {
-            assert_eq!(outputs.len(), patterns.len(), "line {}", row.line);
-            outputs
-        }
+    if let [one] = *outputs {
+        return vec![one; patterns.len()];
     }
+    assert_eq!(outputs.len(), patterns.len(), "line {}", row.line);
+    outputs
 }
 
 /// Digits as `9`, those of identifiers as `h`, without the sign of a number.
@@ -263,13 +261,13 @@ fn what_the_page_says_is_refused_is_and_prints_leniently_what_it_says() {
             }
         };
         if row.cell(1) == REFUSED_TOO {
-            patterns.iter().for_each(|pattern| check(pattern, None));
+            for pattern in patterns {
+                check(pattern, None);
+            }
         } else {
-            let outputs = outputs(&row, &patterns);
-            patterns
-                .iter()
-                .zip(outputs)
-                .for_each(|(pattern, output)| check(pattern, Some(output)));
+            for (pattern, output) in patterns.iter().zip(outputs(&row, &patterns)) {
+                check(pattern, Some(output));
+            }
         }
     }
     no(&wrong);
@@ -317,12 +315,11 @@ fn every_letter_of_a_date_is_on_the_page_and_prints_what_it_says() {
             for count in 1..=5 {
                 let format = letter.repeat(count);
                 let pattern = format!("%d{{{format}}}{{UTC}}");
-                match *row.code(count) {
-                    [expected] => compare(&mut wrong, row.line, &format, &pattern, expected),
-                    _ => {
-                        assert_eq!(row.cell(count), NONE, "line {}", row.line);
-                        assert!(strict(&pattern).is_err(), "line {}: {pattern}", row.line);
-                    }
+                if let [expected] = *row.code(count) {
+                    compare(&mut wrong, row.line, &format, &pattern, expected);
+                } else {
+                    assert_eq!(row.cell(count), NONE, "line {}", row.line);
+                    assert!(strict(&pattern).is_err(), "line {}: {pattern}", row.line);
                 }
             }
         }
