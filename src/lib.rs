@@ -44,8 +44,8 @@
 //! * No Kafka client for other data: one layer, one topic, rendered events.
 //! * Not exactly once: a batch whose answer was lost is sent again, and may be there twice.
 //! * No export of spans: their names and fields show in the events inside them.
-//! * No TLS, SASL, keys or headers yet, no rolling files, no JSON layout. What is not there has no
-//!   setter; nothing is accepted and ignored.
+//! * No TLS, SASL, keys or headers yet, and no rolling files. What is not there has no setter;
+//!   nothing is accepted and ignored.
 //!
 //! # Patterns
 //!
@@ -56,10 +56,11 @@
 //! | `%c` `%c{1}` | target, shortened | | `%t` `%tid` | thread |
 //! | `%m` `%msg` | message | | `%F` `%L` `%C` `%M` `%l` | where it was logged |
 //! | `%K` `%K{name}` | fields of the event | | `%n` `%%` | newline, percent sign |
+//! | `%ex` | the error and its causes | | `%notEmpty{…}` `%replace{…}{…}{…}` | what another pattern prints, changed |
 //!
-//! Widths as in `%-5p` and `%.20c`. All words, options and formats: [`PatternLayout`]. What comes
-//! from an event is escaped, so that one event is one line: [`Escape`]. Anything else that turns an
-//! event into bytes is a [`Layout`].
+//! Widths as in `%-5p` and `%.20c`. All words with what they print, dates, and what differs from
+//! Log4j: [`pattern`]. What comes from an event is escaped, so that one event is one line:
+//! [`Escape`]. Anything else that turns an event into bytes is a [`Layout`].
 //!
 //! # Shutdown
 //!
@@ -87,6 +88,7 @@ mod kafka;
 mod layer;
 mod layout;
 mod memory;
+pub mod pattern;
 mod queue;
 mod stats;
 mod sys;

@@ -33,41 +33,8 @@ const DEFAULT_LOCALE: &str = "en-US";
 ///
 /// A pattern is text with *conversion specifiers*: `%`, then optional widths, a conversion word,
 /// and options in braces, as in `%-5level` or `%d{HH:mm:ss.SSS}{UTC}`. It is compiled once; an event
-/// is rendered without parsing and without allocating.
-///
-/// | Word | Prints | Example |
-/// |---|---|---|
-/// | `%d` `%date` `{format}{zone}{locale}` | when the event happened | `2012-11-02 14:34:02,123` |
-/// | `%p` `%level` `{WARN=W, length=n, lowerCase=true}` | the level | `INFO` |
-/// | `%c` `%logger` `{precision}` | the target | `shop::orders` |
-/// | `%m` `%msg` `%message` | the message | `order accepted` |
-/// | `%K` `%map` `%MAP` `{name}` | the other fields, sorted, or one of them | `{amount=7, id=42}` |
-/// | `%X` `%mdc` `%MDC` `{name}` `{name, …}` | the fields of the spans around it, or some of them | `{user=bob}` |
-/// | `%x` `%NDC` | the names of the spans, outermost first | `[request, pay]` |
-/// | `%t` `%tn` `%thread` `%threadName` | the thread's name | `main` |
-/// | `%T` `%tid` `%threadId` | the thread's number | `1` |
-/// | `%C` `%class` `{precision}` | the module | `shop::orders::cart` |
-/// | `%M` `%method` | the innermost span's name, which stands for the method | `pay` |
-/// | `%F` `%file`, `%L` `%line` | the source file, the line | `src/cart.rs`, `42` |
-/// | `%l` `%location` | all of these | `shop::orders::cart.pay(src/cart.rs:42)` |
-/// | `%pid` `%processId` | the process | `4711` |
-/// | `%r` `%relative` | milliseconds since the first layout was made | `1234` |
-/// | `%sn` `%sequenceNumber` | how many events such patterns have rendered in this process | `1` |
-/// | `%n`, `%%` | a line feed, a percent sign | |
-///
-/// *Widths* count characters. `%20m` fills up on the left, `%-20m` on the right, `%020m` with zeros;
-/// `%.20m` drops what is too much from the front, `%.-20m` from the end.
-///
-/// *Precision* shortens names, whose words are separated by `.` or `::`: `%c{1}` keeps the last
-/// word, `%c{-1}` drops the first, `%c{1.}` keeps first letters (`s::o::cart`), `%c{1.2*}` first
-/// letters save for the last two words.
-///
-/// *Dates* are named, such as `ISO8601`, `ABSOLUTE` or `UNIX_MILLIS`, or spelt in Java's letters, as
-/// in `yyyy-MM-dd'T'HH:mm:ss.SSSXXX`. Without a zone they are in the machine's own, or in the one
-/// set by [`zone`](PatternLayoutBuilder::zone). A [`locale`](PatternLayoutBuilder::locale) decides how
-/// weeks are counted; words are English.
-///
-/// *Literals* know `\n`, `\r`, `\t`, `\f`, `\b` and `\\`.
+/// is rendered without parsing and without allocating. All words with what they print, dates, and
+/// what differs from Log4j: [`pattern`](crate::pattern).
 ///
 /// Everything that comes from an event is escaped, so that one event is one line: see [`Escape`].
 /// A pattern with a mistake is refused: see [`PatternError`], and

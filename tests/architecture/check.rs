@@ -14,6 +14,7 @@ use proc_macro2::TokenTree;
 /// The rank of each top-level module. A module names only modules of a lower rank.
 const RANKS: &[(&str, u8)] = &[
     ("log4j2", 5),
+    ("pattern", 5),
     ("kafka", 4),
     ("file", 4),
     ("memory", 4),
