@@ -12,11 +12,7 @@
 //! `--rows FILE`, `-` for standard input, renders rows of JSON, leniently and without escaping, one
 //! line of JSON for each: `{"id":…,"output":…}` or `{"id":…,"error":…}`. tests/golden/README.md has
 //! their form.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "it is a program for the command line"
-)]
+#![expect(clippy::print_stderr, reason = "it is a program for the command line")]
 
 mod rows;
 mod samples;
