@@ -23,8 +23,13 @@ impl Timestamp {
     pub(crate) fn now() -> Self {
         match os::wall_clock() {
             Some(now) => now,
-            None => Self::from(SystemTime::now()),
+            None => Self::now_by_difference(),
         }
+    }
+
+    #[cold]
+    fn now_by_difference() -> Self {
+        Self::from(SystemTime::now())
     }
 
     /// Whole milliseconds since the epoch, rounded down.
@@ -162,7 +167,10 @@ mod tests {
         let before = Timestamp::from(SystemTime::now());
         let now = Timestamp::now();
         let after = Timestamp::from(SystemTime::now());
-        assert!(before <= now && now <= after, "{before:?} {now:?} {after:?}");
+        assert!(
+            before <= now && now <= after,
+            "{before:?} {now:?} {after:?}"
+        );
     }
 
     #[test]

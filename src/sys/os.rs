@@ -10,17 +10,19 @@ use super::Timestamp;
 #[cfg(all(unix, target_pointer_width = "64"))]
 #[inline]
 pub(super) fn wall_clock() -> Option<Timestamp> {
+    // A call that fails writes nothing, and leaves a time that there is not.
     let mut time = libc::timespec {
         tv_sec: 0,
-        tv_nsec: 0,
+        tv_nsec: -1,
     };
     // SAFETY: the pointer is to a `timespec` of this stack frame, which outlives the call, and the
     // call writes nothing else.
-    let outcome = unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time) };
-    let nanos = u32::try_from(time.tv_nsec).ok()?;
-    (outcome == 0).then_some(Timestamp {
+    unsafe {
+        libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut time);
+    }
+    Some(Timestamp {
         seconds: time.tv_sec,
-        nanos,
+        nanos: u32::try_from(time.tv_nsec).ok()?,
     })
 }
 
