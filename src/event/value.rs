@@ -222,11 +222,11 @@ pub(crate) fn take_failures() -> u64 {
 #[derive(Debug)]
 pub(crate) struct Limited<'a> {
     out: &'a mut Vec<u8>,
-    /// The length of `out` at which the limit is reached.
+    /// The length of `out` at which the limit is reached; 0 once something was cut, as nothing more is
+    /// kept then, even if it would fit.
     end: usize,
     cut: usize,
-    /// The number of cut bytes at which the formatter is stopped.
-    patience: usize,
+    limit: usize,
 }
 
 impl<'a> Limited<'a> {
@@ -237,23 +237,19 @@ impl<'a> Limited<'a> {
             out,
             end,
             cut: 0,
-            patience: limit.saturating_mul(PATIENCE),
+            limit,
         }
     }
 
     #[cold]
     fn write_past_limit(&mut self, text: &str) -> fmt::Result {
-        // Once something was cut, nothing more is kept, even if it would fit.
-        let room = if self.cut > 0 {
-            0
-        } else {
-            self.end.saturating_sub(self.out.len())
-        };
+        let room = self.end.saturating_sub(self.out.len());
+        self.end = 0;
         let kept = floor_boundary(text, room);
         self.out
             .extend_from_slice(text.as_bytes().get(..kept).unwrap_or_default());
         self.cut += text.len() - kept;
-        if self.cut > self.patience {
+        if self.cut > self.limit.saturating_mul(PATIENCE) {
             return Err(fmt::Error);
         }
         Ok(())
@@ -263,7 +259,7 @@ impl<'a> Limited<'a> {
 impl fmt::Write for Limited<'_> {
     #[inline]
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.cut == 0 && self.out.len() + text.len() <= self.end {
+        if self.out.len() + text.len() <= self.end {
             self.out.extend_from_slice(text.as_bytes());
             return Ok(());
         }
