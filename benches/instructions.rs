@@ -53,7 +53,7 @@ const fn row(name: &'static str, event: Event, run: fn(&Values, Event)) -> Row {
     Row { name, event, run }
 }
 
-const ROWS: [Row; 18] = [
+const ROWS: [Row; 20] = [
     row("loop", Event::NOTHING, no_subscriber),
     row("no-subscriber", Event::A, no_subscriber),
     row("no-op", Event::A, no_op),
@@ -67,10 +67,12 @@ const ROWS: [Row; 18] = [
     row("default", Event::A, default_to_kafka),
     row("constant", Event::CONSTANT, seed_to_kafka),
     row("fields", Event::B, all_to_kafka),
+    row("peer", Event::PEER, all_to_kafka),
     row("fmt", Event::A, fmt_to_sink),
     row("fmt-constant", Event::CONSTANT, fmt_to_sink),
     row("fmt-fields", Event::B, fmt_to_sink),
     row("fmt-no-time", Event::A, fmt_without_time),
+    row("fmt-json", Event::B, fmt_json_to_sink),
     row("fmt-non-blocking", Event::A, fmt_non_blocking),
 ];
 
@@ -219,6 +221,12 @@ fn fmt_to_sink(values: &Values, event: Event) {
 fn fmt_without_time(values: &Values, event: Event) {
     let text = fmt::layer().with_ansi(false).with_writer(io::sink);
     set(tracing_subscriber::registry().with(text.without_time()));
+    log(event, values, || {});
+}
+
+fn fmt_json_to_sink(values: &Values, event: Event) {
+    let json = fmt::layer().json().with_writer(io::sink);
+    set(tracing_subscriber::registry().with(json));
     log(event, values, || {});
 }
 

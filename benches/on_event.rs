@@ -52,6 +52,11 @@ const BACKLOG: u64 = 20_000;
 /// Between bursts, so that a consumer that sleeps has to be woken as it would in a service.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// Events of all threads in a burst that is long enough for the worker to become the slower one.
+const FLAT_OUT: usize = 96_000;
+/// Holds that, and what was left of the burst before.
+const FLAT_OUT_BUFFER: usize = 64 * 1024 * 1024;
+
 fn main() {
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
@@ -74,7 +79,40 @@ fn main() {
         bench.fmt_non_blocking();
         bench.group.finish();
     }
+    flat_out(&mut criterion, &values);
     criterion.final_summary();
+}
+
+/// Without pauses, from one thread and from many: what they cost each other, in one run. The queue
+/// holds a whole burst, so nobody waits for the worker, and the worker is busy all the time.
+fn flat_out(criterion: &mut Criterion, values: &Values) {
+    let mut group = criterion.benchmark_group("on_event/flat out");
+    group.sampling_mode(SamplingMode::Flat);
+    group.throughput(Throughput::Elements(1));
+    let mut bench = Bench {
+        group,
+        threads: 1,
+        values,
+    };
+    for threads in [1, 8] {
+        bench.threads = threads;
+        let broker = layers::broker(false);
+        let (kafka, guard) = KafkaLayer::builder([broker.bootstrap()], TOPIC)
+            .layout(pattern(events::SEED))
+            .buffer_memory(FLAT_OUT_BUFFER)
+            .build()
+            .unwrap();
+        let dispatch = Dispatch::new(tracing_subscriber::registry().with(kafka));
+        let arrived = || guard.stats().delivered;
+        let pace = Pace {
+            burst: FLAT_OUT / threads,
+            arrived: Some(&arrived),
+        };
+        let name = format!("ours to Kafka, {threads} threads");
+        let calls = bench.row(&name, &dispatch, pace);
+        layers::assert_delivered(&guard, calls);
+    }
+    bench.group.finish();
 }
 
 struct Bench<'a> {

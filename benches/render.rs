@@ -46,6 +46,21 @@ const PATTERNS: [(&str, &str); 12] = [
     ("place", "%t %F:%L %m"),
 ];
 
+/// Makes the layout of a row.
+type Make = fn() -> Box<dyn Layout>;
+
+/// Rows whose layout is no pattern. THE PLACE for the schemas of a JSON layout: a line each here.
+const LAYOUTS: [(&str, Make); 0] = [];
+
+/// Every row of ours.
+fn layouts() -> impl Iterator<Item = (&'static str, Box<dyn Layout>)> {
+    let patterns = PATTERNS.iter().map(|(name, text)| {
+        let layout: Box<dyn Layout> = Box::new(PatternLayout::new(text).unwrap());
+        (*name, layout)
+    });
+    patterns.chain(LAYOUTS.iter().map(|(name, make)| (*name, make())))
+}
+
 fn main() {
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
@@ -83,8 +98,7 @@ fn given(criterion: &mut Criterion, values: &Values) {
         .collect();
     let mut group = criterion.benchmark_group("render/given");
     group.throughput(Throughput::Elements(1));
-    for (name, text) in PATTERNS {
-        let layout = PatternLayout::new(text).unwrap();
+    for (name, layout) in layouts() {
         let mut out = Vec::with_capacity(4096);
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|count| {
@@ -102,7 +116,7 @@ fn given(criterion: &mut Criterion, values: &Values) {
 }
 
 /// A layout whose bytes are thrown away as soon as they are there.
-struct Discard(PatternLayout);
+struct Discard(Box<dyn Layout>);
 
 impl Layout for Discard {
     fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
@@ -123,8 +137,8 @@ fn live(criterion: &mut Criterion, name: &str, values: &Values, event: Event) {
             });
         });
     };
-    for (name, text) in PATTERNS {
-        let (layer, records) = MemoryLayer::new(Discard(PatternLayout::new(text).unwrap()));
+    for (name, layout) in layouts() {
+        let (layer, records) = MemoryLayer::new(Discard(layout));
         let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
         row(name, &dispatch, Some(&records));
     }
@@ -145,6 +159,12 @@ fn live(criterion: &mut Criterion, name: &str, values: &Values, event: Event) {
     let text = text.compact();
     row(
         "fmt compact",
+        &Dispatch::new(tracing_subscriber::registry().with(text)),
+        None,
+    );
+    let text = fmt::layer().json().with_writer(io::sink);
+    row(
+        "fmt json",
         &Dispatch::new(tracing_subscriber::registry().with(text)),
         None,
     );

@@ -1,5 +1,6 @@
 //! The one `tracing` layer behind all public ones: takes an event, renders it, hands the bytes to a sink.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::cell::RefCell;
 use std::fmt;
@@ -13,6 +14,7 @@ use tracing::Subscriber;
 use tracing::span::Attributes;
 use tracing::span::Id;
 use tracing::span::Record;
+use tracing::subscriber::Interest;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -34,15 +36,31 @@ use crate::sys::thread_role;
 
 mod stack;
 
+use stack::Current;
+use stack::LayerSpans;
+
 /// A rendering buffer that grew beyond this is not kept by its thread.
 const KEEP_BYTES: usize = 64 * 1024;
+// Only a buffer that is not kept can hold a record that has to be cut.
+const _: () = assert!(KEEP_BYTES < MAX_EVENT_BYTES);
+/// The view outside of all spans.
+static OUTSIDE: SpanContext = SpanContext::new();
 
 /// Where rendered events go.
 pub(crate) trait Sink: Send + Sync + 'static {
-    /// Leave to render one event.
-    type Admission;
+    /// Leave to render one event; the default one is for an event that found room at once.
+    type Admission: Copy + Default;
+    /// Whether an event of `level` may be rendered right away.
+    #[inline]
+    fn has_room(&self, _level: Level) -> bool {
+        true
+    }
     /// Whether an event of `level` may be rendered; a refused one is counted.
     fn admit(&self, level: Level) -> Option<Self::Admission>;
+    /// The same for an event that has just found no room.
+    fn admit_full(&self, level: Level) -> Option<Self::Admission> {
+        self.admit(level)
+    }
     /// Takes a rendered event that happened `nanos` after the Unix epoch.
     fn push(&self, admission: Self::Admission, level: Level, nanos: i64, record: &[u8]);
     /// Counts an event that was not rendered.
@@ -55,11 +73,24 @@ impl Sink for Arc<Queue> {
     type Admission = Admission;
 
     #[inline]
+    fn has_room(&self, level: Level) -> bool {
+        Queue::has_room(self, level)
+    }
+
     fn admit(&self, level: Level) -> Option<Admission> {
         Queue::admit(self, level)
     }
 
     #[inline]
+    fn admit_full(&self, level: Level) -> Option<Admission> {
+        Queue::admit_full(self, level)
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "a call and its spills cost each event 20 instructions; the other callers are rare"
+    )]
+    #[inline(always)]
     fn push(&self, admission: Admission, level: Level, nanos: i64, record: &[u8]) {
         Queue::push(self, admission, level, nanos, record);
     }
@@ -86,8 +117,7 @@ pub(crate) enum Ending {
 
 /// Renders events into a sink. Made once per layer, shared with its worker.
 pub(crate) struct Appender<T> {
-    /// Tells this layer's span stack from others' on the same thread.
-    id: u64,
+    spans: LayerSpans,
     layout: Box<dyn Layout>,
     ending: Ending,
     /// Events from threads of this role, or one above it, are not ours to take.
@@ -98,7 +128,7 @@ pub(crate) struct Appender<T> {
 impl<T> fmt::Debug for Appender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Appender")
-            .field("id", &self.id)
+            .field("spans", &self.spans)
             .field("ending", &self.ending)
             .finish_non_exhaustive()
     }
@@ -138,7 +168,7 @@ impl<T: Sink> Appender<T> {
         sink: T,
     ) -> Self {
         Self {
-            id: stack::next_layer_id(),
+            spans: LayerSpans::new(),
             layout,
             ending,
             ignores,
@@ -151,6 +181,8 @@ impl<T: Sink> Appender<T> {
         thread_role() < self.ignores
     }
 
+    /// Room comes first: a queue is full when an application logs most, and an event without room
+    /// shall touch nothing else.
     #[inline]
     pub(crate) fn on_event<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>)
     where
@@ -159,37 +191,79 @@ impl<T: Sink> Appender<T> {
         if !self.is_ours() {
             return;
         }
-        let taken = SCRATCH.try_with(|cell| match cell.try_borrow_mut() {
-            Ok(mut scratch) => self.take(event, ctx, &mut scratch),
-            Err(_) => self.sink.count_lost(DropReason::Reentrant),
-        });
-        if taken.is_err() {
-            // A thread-local's destructor logs, after ours has run.
-            self.take(event, ctx, &mut Scratch::new());
+        if self.sink.has_room(*event.metadata().level()) {
+            self.take(event, ctx, T::Admission::default());
+        } else {
+            self.take_if_admitted(event, ctx);
         }
     }
 
-    #[inline]
-    fn take<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>, scratch: &mut Scratch)
+    #[cold]
+    fn take_if_admitted<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>)
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let level = *event.metadata().level();
-        let Some(admission) = self.sink.admit(level) else {
-            return;
-        };
+        if is_rendering() {
+            return self.sink.count_lost(DropReason::Reentrant);
+        }
+        if let Some(admission) = self.sink.admit_full(*event.metadata().level()) {
+            self.take(event, ctx, admission);
+        }
+    }
+
+    #[inline(never)]
+    fn take<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>, admission: T::Admission)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let taken = SCRATCH.try_with(|cell| match cell.try_borrow_mut() {
+            Ok(mut scratch) => self.take_with(event, ctx, &mut scratch, admission),
+            Err(_) => self.sink.count_lost(DropReason::Reentrant),
+        });
+        if taken.is_err() {
+            self.take_late(event, ctx, admission);
+        }
+    }
+
+    /// A thread-local's destructor logs, after ours has run.
+    #[cold]
+    fn take_late<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>, admission: T::Admission)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        self.take_with(event, ctx, &mut Scratch::new(), admission);
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "a call and its spills cost each event 25 instructions; the other callers are rare"
+    )]
+    #[inline(always)]
+    fn take_with<S>(
+        &self,
+        event: &Event<'_>,
+        ctx: &Context<'_, S>,
+        scratch: &mut Scratch,
+        admission: T::Admission,
+    ) where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
         let timestamp = Timestamp::now();
         let thread = scratch.thread.get_or_insert_with(LiveThread::current);
-        if event.is_contextual()
-            && let Some(spans) = stack::current(self.id, ctx)
-        {
-            let view = LogEvent::live(event, timestamp, thread, &spans);
-            self.render(&view, &mut scratch.out, admission);
-        } else {
-            look_up_spans(&mut scratch.looked_up, event, ctx);
-            let view = LogEvent::live(event, timestamp, thread, &scratch.looked_up);
-            self.render(&view, &mut scratch.out, admission);
-        }
+        let entered;
+        let spans = match self.spans.current(event, ctx) {
+            Current::Outside => &OUTSIDE,
+            Current::Inside(view) => {
+                entered = view;
+                &*entered
+            }
+            Current::Unknown => {
+                self.spans.look_up(&mut scratch.looked_up, event, ctx);
+                &scratch.looked_up
+            }
+        };
+        let view = LogEvent::live(event, timestamp, thread, spans);
+        self.render(&view, &mut scratch.out, admission);
     }
 
     /// Logs an event of the layer's own, from its worker.
@@ -199,50 +273,59 @@ impl<T: Sink> Appender<T> {
         }
     }
 
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call and its spills cost each event 25 instructions; the other callers are rare"
+    )]
+    #[inline(always)]
     fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>, admission: T::Admission) {
         out.clear();
         // A panic in a value is contained where the value is written; this is for the layout.
         let rendered = catch_unwind(AssertUnwindSafe(|| self.layout.render(event, out)));
         if let Err(payload) = rendered {
-            drop_payload(payload);
-            // The event is lost, and counted as such.
-            take_failures();
-            return self.sink.count_lost(DropReason::FormatError);
+            return self.lose(payload);
         }
-        if out.len() > MAX_EVENT_BYTES {
-            cut(out);
-        }
-        self.end(out);
         let failures = take_failures();
         if failures > 0 {
             self.sink.count_format_failures(failures);
         }
+        let is_large = out.capacity() > KEEP_BYTES;
+        if is_large {
+            cut(out);
+        }
+        let record = self.end(out);
         self.sink.push(
             admission,
             event.level(),
             event.timestamp().unix_nanos(),
-            out,
+            record,
         );
-        if out.capacity() > KEEP_BYTES {
+        if is_large {
             *out = Vec::new();
         }
     }
 
+    /// Counts the event of a layout that panicked.
+    #[cold]
+    fn lose(&self, payload: Box<dyn Any + Send>) {
+        drop_payload(payload);
+        take_failures();
+        self.sink.count_lost(DropReason::FormatError);
+    }
+
     #[inline]
-    fn end(&self, out: &mut Vec<u8>) {
+    fn end<'o>(&self, out: &'o mut Vec<u8>) -> &'o [u8] {
         match self.ending {
-            Ending::AsIs => {}
-            Ending::StripNewline => {
-                if out.last() == Some(&b'\n') {
-                    out.pop();
-                }
-            }
+            Ending::AsIs => out,
+            Ending::StripNewline => match out.split_last() {
+                Some((b'\n', text)) => text,
+                _ => out,
+            },
             Ending::OneNewline => {
-                while out.last() == Some(&b'\n') {
-                    out.pop();
+                if !matches!(out.as_slice(), [.., before, b'\n'] if *before != b'\n') {
+                    end_line(out);
                 }
-                out.push(b'\n');
+                out
             }
         }
     }
@@ -290,35 +373,33 @@ impl<T: Sink> Appender<T> {
         });
     }
 
+    /// A callsite is new, or the subscriber was changed: this layer may have been away.
+    pub(crate) fn register_callsite(&self) -> Interest {
+        self.spans.may_have_missed();
+        Interest::always()
+    }
+
     #[inline]
     pub(crate) fn on_enter(&self, id: &Id) {
         if self.is_ours() {
-            stack::enter(self.id, id);
+            self.spans.enter(id);
         }
     }
 
     #[inline]
     pub(crate) fn on_exit(&self, id: &Id) {
         if self.is_ours() {
-            stack::exit(self.id, id);
+            self.spans.exit(id);
         }
     }
 }
 
-/// Finds the spans of an event that names its parent, or that this layer has seen no span entered
-/// for: because there is none, or because the layer came later than the spans.
-fn look_up_spans<S>(view: &mut SpanContext, event: &Event<'_>, ctx: &Context<'_, S>)
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-{
-    view.clear();
-    if let Some(parent) = event.parent() {
-        stack::build(view, parent, ctx);
-    } else if event.is_contextual()
-        && let Some(current) = contained(|| ctx.lookup_current()).flatten()
-    {
-        stack::build(view, &current.id(), ctx);
-    }
+/// Whether this thread is in the middle of rendering an event.
+#[inline]
+fn is_rendering() -> bool {
+    SCRATCH
+        .try_with(|cell| cell.try_borrow_mut().is_err())
+        .unwrap_or(false)
 }
 
 /// Renders span fields without holding any lock. None inside the rendering of another span's.
@@ -346,9 +427,21 @@ pub(crate) fn contained<R>(callback: impl FnOnce() -> R) -> Option<R> {
     }
 }
 
-/// Cuts a record at the limit, at a character boundary, and says by how much.
+/// Makes the newlines at the end one.
+#[cold]
+fn end_line(out: &mut Vec<u8>) {
+    while out.last() == Some(&b'\n') {
+        out.pop();
+    }
+    out.push(b'\n');
+}
+
+/// Cuts a record that is longer than the limit at a character boundary, and says by how much.
 #[cold]
 fn cut(out: &mut Vec<u8>) {
+    if out.len() <= MAX_EVENT_BYTES {
+        return;
+    }
     let is_inside = |at: &usize| {
         out.get(*at)
             .is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000)
@@ -371,6 +464,13 @@ macro_rules! forward_layer {
         where
             S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
         {
+            fn register_callsite(
+                &self,
+                _metadata: &'static tracing::Metadata<'static>,
+            ) -> tracing::subscriber::Interest {
+                self.appender.register_callsite()
+            }
+
             fn on_event(
                 &self,
                 event: &tracing::Event<'_>,

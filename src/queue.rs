@@ -104,7 +104,7 @@ pub(crate) struct Chunk {
 }
 
 /// Leave to render one event; made before rendering so that a full queue costs no rendering.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Admission {
     /// Until when the caller may still be blocked, where it was allowed and has begun.
     deadline: Option<Instant>,
@@ -145,23 +145,34 @@ impl Queue {
     }
 
     /// Whether an event of `level` would be taken now.
+    #[inline]
     pub(crate) fn has_room(&self, level: Level) -> bool {
         self.budget.has_room(level)
     }
 
     /// Whether an event of `level` may be rendered. A refused one is counted here.
-    #[inline]
     pub(crate) fn admit(&self, level: Level) -> Option<Admission> {
-        if self.budget.has_room(level) {
-            Some(Admission { deadline: None })
+        if self.has_room(level) {
+            Some(Admission::default())
         } else {
             self.admit_full(level)
         }
     }
 
+    /// The same for an event that has found no room: it waits if it may, else it is refused.
+    #[inline]
+    pub(crate) fn admit_full(&self, level: Level) -> Option<Admission> {
+        if matches!(self.policy, OverflowPolicy::DropNewest) && !self.budget.is_closed() {
+            self.press();
+            self.count_lost(DropReason::QueueFull);
+            return None;
+        }
+        self.wait_and_admit(level)
+    }
+
     #[cold]
-    fn admit_full(&self, level: Level) -> Option<Admission> {
-        let mut admission = Admission { deadline: None };
+    fn wait_and_admit(&self, level: Level) -> Option<Admission> {
+        let mut admission = Admission::default();
         match self.wait_for_room(level, 1, &mut admission) {
             Ok(()) => Some(admission),
             Err(reason) => {
@@ -226,7 +237,11 @@ impl Queue {
     }
 
     /// Appends a rendered event to this thread's shard. An event without room is counted as lost.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "a call and its spills cost each event 20 instructions; the other callers are rare"
+    )]
+    #[inline(always)]
     pub(crate) fn push(&self, admission: Admission, level: Level, nanos: i64, value: &[u8]) {
         let shard = self.shard();
         let mut inner = shard.lock();
@@ -236,14 +251,20 @@ impl Queue {
             inner.append(&shard.lost, level, nanos, value);
         } else {
             drop(inner);
-            self.push_cold(admission, level, nanos, value);
+            self.push_cold(shard, admission, level, nanos, value);
         }
     }
 
     /// The rare push: leases a chunk, and sees to it that the worker comes.
     #[cold]
-    fn push_cold(&self, mut admission: Admission, level: Level, nanos: i64, value: &[u8]) {
-        let shard = self.shard();
+    fn push_cold(
+        &self,
+        shard: &Shard,
+        mut admission: Admission,
+        level: Level,
+        nanos: i64,
+        value: &[u8],
+    ) {
         let need = frame::HEADER + value.len();
         if !self.budget.may_ever_hold(level, need) {
             return self.count_lost(DropReason::TooLarge);
@@ -284,14 +305,22 @@ impl Queue {
     }
 
     /// Tells the worker that there is no room: once, until some has come.
+    #[inline]
     fn press(&self) {
-        if !self.pressed.load(Ordering::Relaxed) && !self.pressed.swap(true, Ordering::AcqRel) {
+        if !self.pressed.load(Ordering::Relaxed) {
+            self.press_now();
+        }
+    }
+
+    #[cold]
+    fn press_now(&self) {
+        if !self.pressed.swap(true, Ordering::AcqRel) {
             self.waker.wake();
         }
     }
 
     /// Counts an event of this thread that never got into the queue.
-    #[cold]
+    #[inline]
     pub(crate) fn count_lost(&self, reason: DropReason) {
         let shard = self.shard();
         if let Some(count) = shard.lost_by_reason.get(reason as usize) {

@@ -6,6 +6,8 @@ use std::time::Instant;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
+mod os;
+
 /// A point on the wall clock: whole seconds since the Unix epoch and the nanoseconds after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timestamp {
@@ -19,6 +21,14 @@ impl Timestamp {
     /// The wall clock now.
     #[inline]
     pub(crate) fn now() -> Self {
+        match os::wall_clock() {
+            Some(now) => now,
+            None => Self::now_by_difference(),
+        }
+    }
+
+    #[cold]
+    fn now_by_difference() -> Self {
         Self::from(SystemTime::now())
     }
 
@@ -33,6 +43,17 @@ impl Timestamp {
     /// Nanoseconds since the epoch, from the year 1677 to 2262.
     #[inline]
     pub(crate) fn unix_nanos(self) -> i64 {
+        /// To the year 2255: far enough for plain arithmetic.
+        const NEAR: i64 = 9_000_000_000;
+        if (0..NEAR).contains(&self.seconds) {
+            self.seconds * 1_000_000_000 + i64::from(self.nanos)
+        } else {
+            self.far_nanos()
+        }
+    }
+
+    #[cold]
+    fn far_nanos(self) -> i64 {
         self.seconds
             .saturating_mul(1_000_000_000)
             .saturating_add(i64::from(self.nanos))
@@ -128,6 +149,28 @@ mod tests {
         assert_eq!(half_before.unix_nanos(), -1_500_000_000);
         let whole = Timestamp::from(UNIX_EPOCH - Duration::from_secs(3));
         assert_eq!((whole.seconds, whole.nanos), (-3, 0));
+    }
+
+    #[test]
+    fn nanoseconds_end_where_their_number_does() {
+        let nanos = |seconds, nanos| Timestamp { seconds, nanos }.unix_nanos();
+        assert_eq!(nanos(0, 7), 7);
+        assert_eq!(nanos(8_999_999_999, 1), 8_999_999_999_000_000_001);
+        assert_eq!(nanos(9_000_000_000, 1), 9_000_000_000_000_000_001);
+        assert_eq!(nanos(-1, 999_999_999), -1);
+        assert_eq!(nanos(i64::MAX, 0), i64::MAX);
+        assert_eq!(nanos(i64::MIN, 0), i64::MIN);
+    }
+
+    #[test]
+    fn the_clock_agrees_with_the_one_of_the_standard_library() {
+        let before = Timestamp::from(SystemTime::now());
+        let now = Timestamp::now();
+        let after = Timestamp::from(SystemTime::now());
+        assert!(
+            before <= now && now <= after,
+            "{before:?} {now:?} {after:?}"
+        );
     }
 
     #[test]

@@ -75,6 +75,7 @@ fn child_process() {
     match std::env::var(CASE).as_deref() {
         Ok("own_events") => play_own_events(),
         Ok("nested") => play_nested(),
+        Ok("nested_without_room") => play_nested_without_room(),
         Ok("destructor") => play_destructor(),
         Ok(other) => panic!("no case `{other}`"),
         Err(_) => {}
@@ -223,6 +224,40 @@ fn events_inside_events_and_spans_inside_spans_end_and_are_counted() {
             "{expected} in {records:?}"
         );
     }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// A value that ends the layer and then logs, while it is being formatted.
+struct Closes(std::cell::Cell<Option<tracing_kafka::WorkerGuard>>);
+impl fmt::Debug for Closes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(guard) = self.0.take() {
+            let _report = guard.shutdown(LONG);
+        }
+        tracing::info!("nested");
+        f.write_str("closed")
+    }
+}
+
+fn play_nested_without_room() {
+    let servers = std::env::var(BROKERS).unwrap();
+    let (kafka, guard) = KafkaLayer::builder([servers], TOPIC).build().unwrap();
+    tracing_subscriber::registry().with(kafka).init();
+    let handle = guard.stats_handle();
+    tracing::info!("outer {:?}", Closes(std::cell::Cell::new(Some(guard))));
+    let stats = handle.stats();
+    assert_eq!(stats.offered, 2, "{stats}");
+    assert_eq!(stats.dropped.get(DropReason::Reentrant), 1, "{stats}");
+    assert_eq!(stats.dropped.get(DropReason::Shutdown), 1, "{stats}");
+}
+
+#[test]
+fn an_event_inside_an_event_is_counted_as_such_whether_there_is_room_or_not() {
+    let broker = broker();
+    let folder = folder("nested-without-room");
+    finish(child("nested_without_room", &broker, &folder), || {
+        std::thread::park_timeout(Duration::from_millis(10));
+    });
     std::fs::remove_dir_all(folder).unwrap();
 }
 

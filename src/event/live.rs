@@ -87,12 +87,27 @@ struct MessageVisitor<'a> {
     start: usize,
 }
 
+impl MessageVisitor<'_> {
+    #[inline]
+    fn begin(&mut self) {
+        if self.out.len() != self.start {
+            self.begin_again();
+        }
+    }
+
+    /// There was a message before this one.
+    #[cold]
+    fn begin_again(&mut self) {
+        self.out.truncate(self.start);
+    }
+}
+
 impl Visit for MessageVisitor<'_> {
     /// What nearly every message is: `format_args!`, whose `Debug` is its text.
     #[inline]
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == MESSAGE {
-            self.out.truncate(self.start);
+            self.begin();
             write_debug(self.out, MESSAGE_LIMIT, value);
         }
     }
@@ -100,14 +115,14 @@ impl Visit for MessageVisitor<'_> {
     /// Without the quotes that `Debug` would put around it.
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == MESSAGE {
-            self.out.truncate(self.start);
+            self.begin();
             Value::Str(value).write_to(self.out, MESSAGE_LIMIT);
         }
     }
 
     fn record_bytes(&mut self, field: &Field, value: &[u8]) {
         if field.name() == MESSAGE {
-            self.out.truncate(self.start);
+            self.begin();
             Value::Bytes(value).write_to(self.out, MESSAGE_LIMIT);
         }
     }

@@ -129,13 +129,66 @@ pub(crate) fn floor_boundary(text: &str, index: usize) -> usize {
 
 /// Appends the shortest decimal text that reads back as `number`; `NaN`, `inf` and `-inf` by name.
 fn write_float(out: &mut Vec<u8>, number: f64) {
-    if number.is_finite() {
+    if let Some(millionths) = millionths(number) {
+        write_millionths(out, millionths);
+    } else if number.is_finite() {
         out.extend_from_slice(zmij::Buffer::new().format_finite(number).as_bytes());
     } else if number.is_nan() {
         out.extend_from_slice(b"NaN");
     } else {
         out.extend_from_slice(if number > 0.0 { b"inf" } else { b"-inf" });
     }
+}
+
+/// How many millionths `number` is, if it is an everyday number with at most six decimals.
+///
+/// There are at most 15 digits then, as many as every `f64` can tell apart, so the shortest text that
+/// reads back as `number` has no others.
+#[inline]
+fn millionths(number: f64) -> Option<u64> {
+    const MILLION: f64 = 1e6;
+    if !(1e-3..1e9).contains(&number) {
+        return None;
+    }
+    let scaled = number * MILLION;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "it is below 10^15, and what is truncated is noticed"
+    )]
+    let (whole, back) = {
+        let whole = scaled as i64;
+        (whole, whole as f64)
+    };
+    #[expect(clippy::float_cmp, reason = "only what is exact will do")]
+    let is_exact = back == scaled && scaled / MILLION == number;
+    if is_exact {
+        u64::try_from(whole).ok()
+    } else {
+        None
+    }
+}
+
+fn write_millionths(out: &mut Vec<u8>, millionths: u64) {
+    let (units, mut decimals) = (millionths / 1_000_000, millionths % 1_000_000);
+    out.extend_from_slice(itoa::Buffer::new().format(units).as_bytes());
+    let mut text = *b".000000\0";
+    let mut length = 2;
+    for (place, digit) in text.iter_mut().enumerate().skip(1).take(6) {
+        decimals *= 10;
+        let next = decimals / 1_000_000;
+        decimals %= 1_000_000;
+        if next > 0 {
+            length = place + 1;
+        }
+        *digit = b'0' + u8::try_from(next).unwrap_or_default();
+        if decimals == 0 {
+            break;
+        }
+    }
+    let end = out.len() + length;
+    out.extend_from_slice(&text);
+    out.truncate(end);
 }
 
 /// Appends `bytes` as text where they are UTF-8, and `\xNN` for each byte that is not.
@@ -228,11 +281,11 @@ pub(crate) fn take_failures() -> u64 {
 #[derive(Debug)]
 pub(crate) struct Limited<'a> {
     out: &'a mut Vec<u8>,
-    /// The length of `out` at which the limit is reached.
+    /// The length of `out` at which the limit is reached; 0 once something was cut, as nothing more is
+    /// kept then, even if it would fit.
     end: usize,
     cut: usize,
-    /// The number of cut bytes at which the formatter is stopped.
-    patience: usize,
+    limit: usize,
 }
 
 impl<'a> Limited<'a> {
@@ -243,23 +296,19 @@ impl<'a> Limited<'a> {
             out,
             end,
             cut: 0,
-            patience: limit.saturating_mul(PATIENCE),
+            limit,
         }
     }
 
     #[cold]
     fn write_past_limit(&mut self, text: &str) -> fmt::Result {
-        // Once something was cut, nothing more is kept, even if it would fit.
-        let room = if self.cut > 0 {
-            0
-        } else {
-            self.end.saturating_sub(self.out.len())
-        };
+        let room = self.end.saturating_sub(self.out.len());
+        self.end = 0;
         let kept = floor_boundary(text, room);
         self.out
             .extend_from_slice(text.as_bytes().get(..kept).unwrap_or_default());
         self.cut += text.len() - kept;
-        if self.cut > self.patience {
+        if self.cut > self.limit.saturating_mul(PATIENCE) {
             return Err(fmt::Error);
         }
         Ok(())
@@ -269,7 +318,7 @@ impl<'a> Limited<'a> {
 impl fmt::Write for Limited<'_> {
     #[inline]
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if self.cut == 0 && self.out.len() + text.len() <= self.end {
+        if self.out.len() + text.len() <= self.end {
             self.out.extend_from_slice(text.as_bytes());
             return Ok(());
         }
@@ -341,5 +390,42 @@ mod tests {
         assert_eq!(text(f64::NEG_INFINITY.into(), 10), "-inf");
         assert_eq!(text(u128::MAX.into(), 50), u128::MAX.to_string());
         assert_eq!(text((-7).into(), 10), "-7");
+    }
+
+    #[test]
+    fn everyday_numbers_are_written_as_all_others_are() {
+        let by_zmij = |number: f64| zmij::Buffer::new().format_finite(number).to_owned();
+        let mut quick = 0;
+        let mut check = |number: f64| {
+            quick += u64::from(millionths(number).is_some());
+            assert_eq!(text(number.into(), 50), by_zmij(number), "{number:?}");
+        };
+        let mut random = 1_u64;
+        for round in 0..200_000_u64 {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let digits = u32::try_from(random >> 33).unwrap() >> (round % 32);
+            for places in [0, 1, 3, 6, 7, 9] {
+                check(f64::from(digits) / 10_f64.powi(places));
+            }
+            let any = f64::from_bits(random);
+            check(if any.is_finite() { any } else { 0.5 });
+        }
+        for number in [
+            0.0,
+            -0.0,
+            1e-3,
+            9.99e-4,
+            1e9,
+            999_999_999.999_999,
+            1e9 - 1e-7,
+        ] {
+            check(number);
+            check(number.next_up());
+            check(number.next_down());
+            check(-number);
+        }
+        assert!(quick > 500_000, "{quick} numbers went the quick way");
     }
 }

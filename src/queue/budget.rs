@@ -8,6 +8,10 @@ use std::sync::atomic::Ordering;
 
 use tracing::Level;
 
+use super::frame::level_code;
+
+/// How many levels there are.
+const LEVELS: usize = 5;
 /// Set in `used` once the queue is closed: every room check then fails with the one read it makes
 /// anyway.
 const CLOSED: usize = 1 << (usize::BITS - 1);
@@ -20,6 +24,8 @@ const CLOSED: usize = 1 << (usize::BITS - 1);
 pub(super) struct Budget {
     /// Leased to shards, held by the worker, or spare.
     used: AtomicUsize,
+    /// For each level the first number of bytes held that leaves it no room for another chunk.
+    full: [usize; LEVELS],
     total: usize,
     chunk: usize,
     /// The part of `used` that lies in `spares`.
@@ -31,8 +37,22 @@ pub(super) struct Budget {
 impl Budget {
     pub(super) fn new(total: usize, chunk: usize) -> Self {
         let max_spares = (total / 8 / chunk).clamp(1, 64);
+        let full = |level| (limit(total, level) + 1).saturating_sub(chunk);
+        let mut by_level = [0; LEVELS];
+        for level in [
+            Level::ERROR,
+            Level::WARN,
+            Level::INFO,
+            Level::DEBUG,
+            Level::TRACE,
+        ] {
+            if let Some(place) = by_level.get_mut(usize::from(level_code(level))) {
+                *place = full(level);
+            }
+        }
         Self {
             used: AtomicUsize::new(0),
+            full: by_level,
             total,
             chunk,
             spare_bytes: AtomicUsize::new(0),
@@ -44,19 +64,23 @@ impl Budget {
     /// Whether an event of `level` may be rendered: one read of a line that rarely changes.
     #[inline]
     pub(super) fn has_room(&self, level: Level) -> bool {
-        // Room for another chunk: with less the event would be rendered for nothing once its shard's
-        // chunk is full.
-        self.used.load(Ordering::Relaxed).saturating_add(self.chunk) <= self.limit(level)
-            || self.has_spare_room(level)
+        self.used.load(Ordering::Relaxed) < self.full_at(level) || self.has_spare_room(level)
+    }
+
+    /// Room for another chunk counts: with less the event would be rendered for nothing once its
+    /// shard's chunk is full.
+    #[inline]
+    fn full_at(&self, level: Level) -> usize {
+        let known = self.full.get(usize::from(level_code(level)));
+        known.copied().unwrap_or_default()
     }
 
     /// The same, not counting spare chunks, which the next lease would take.
-    #[cold]
+    #[inline]
     fn has_spare_room(&self, level: Level) -> bool {
         let used = self.used.load(Ordering::Relaxed);
-        used & CLOSED == 0
-            && used.saturating_sub(self.spare_bytes.load(Ordering::Relaxed)) + self.chunk
-                <= self.limit(level)
+        // Closed is far more than any number of spare bytes.
+        used.saturating_sub(self.spare_bytes.load(Ordering::Relaxed)) < self.full_at(level)
     }
 
     /// Whether `need` bytes fit where nothing else is held.
@@ -71,15 +95,8 @@ impl Budget {
         used & CLOSED == 0 && held.saturating_add(need.max(self.chunk)) <= self.limit(level)
     }
 
-    /// What may be held when an event of `level` arrives: 80 % for TRACE and DEBUG, 90 % for INFO,
-    /// all of it for WARN and ERROR.
-    #[inline]
     fn limit(&self, level: Level) -> usize {
-        match level {
-            Level::ERROR | Level::WARN => self.total,
-            Level::INFO => self.total - self.total / 10,
-            Level::DEBUG | Level::TRACE => self.total - self.total / 5,
-        }
+        limit(self.total, level)
     }
 
     /// An empty chunk with room for `need` bytes, if the limit of `level` allows one.
@@ -211,6 +228,16 @@ impl Budget {
 
     fn lock_spares(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
         self.spares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What of `total` may be held when an event of `level` arrives: 80 % for TRACE and DEBUG, 90 % for
+/// INFO, all of it for WARN and ERROR.
+fn limit(total: usize, level: Level) -> usize {
+    match level {
+        Level::ERROR | Level::WARN => total,
+        Level::INFO => total - total / 10,
+        Level::DEBUG | Level::TRACE => total - total / 5,
     }
 }
 

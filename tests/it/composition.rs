@@ -19,6 +19,7 @@ use tracing_subscriber::Registry;
 use tracing_subscriber::filter::FilterId;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::reload;
@@ -99,6 +100,90 @@ fn a_layer_can_be_put_in_and_taken_out_while_logging() {
             "[] outside"
         ]
     );
+}
+
+/// Every way in which a layer that found itself outside of all spans may be in one a moment later:
+/// more than once, as a callsite that is new makes it ask anyway.
+#[test]
+fn a_layer_that_knows_to_be_outside_of_spans_hears_when_it_is_not() {
+    let (layer, records) = memory("%x %m");
+    let (other, _) = memory("%m");
+    let (slot, handle) = reload::Layer::new(Some(layer));
+    let subscriber = tracing_subscriber::registry().with(slot).with(other);
+    tracing::subscriber::with_default(subscriber, || {
+        for _ in 0..3 {
+            tracing::error!("before");
+            let first = tracing::info_span!("first").entered();
+            tracing::info_span!("nested").in_scope(|| tracing::error!("inside"));
+            tracing::error!("less far inside");
+            drop(first);
+            tracing::error!("between");
+            let mut away = None;
+            handle.modify(|slot| away = slot.take()).unwrap();
+            let missed = tracing::info_span!("missed").entered();
+            handle.modify(|slot| *slot = away.take()).unwrap();
+            tracing::error!("it was away");
+            tracing::info_span!("second").in_scope(|| tracing::error!("further inside"));
+            tracing::error!("not outside yet");
+            drop(missed);
+            tracing::error!("after");
+            let explicit = tracing::info_span!("explicit");
+            tracing::error!(parent: &explicit, "by its parent");
+            tracing::error!(parent: None, "of no parent");
+            assert_eq!(
+                records.take(),
+                [
+                    "[] before",
+                    "[first, nested] inside",
+                    "[first] less far inside",
+                    "[] between",
+                    "[missed] it was away",
+                    "[missed, second] further inside",
+                    "[missed] not outside yet",
+                    "[] after",
+                    "[explicit] by its parent",
+                    "[] of no parent",
+                ]
+            );
+        }
+    });
+}
+
+/// More layers than a thread keeps in mind at a time, each with a span of its own.
+#[test]
+fn layers_do_not_mistake_each_others_knowledge_of_spans_for_their_own() {
+    let mut all = Vec::new();
+    let mut layers: Vec<Box<dyn Layer<Registry> + Send + Sync>> = Vec::new();
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] {
+        let (layer, records) = memory("%x %m");
+        let shows = filter_fn(move |metadata| {
+            let known_by = [metadata.name(), metadata.target()];
+            known_by.contains(&name) || known_by.contains(&"all")
+        });
+        layers.push(layer.with_filter(shows).boxed());
+        all.push((name, records));
+    }
+    let subscriber = tracing_subscriber::registry().with(layers);
+    tracing::subscriber::with_default(subscriber, || {
+        for _ in 0..3 {
+            tracing::error!(target: "a", "0");
+            let e = tracing::info_span!("e").entered();
+            let a = tracing::info_span!("a").entered();
+            tracing::error!(target: "all", "1");
+            drop(e);
+            tracing::error!(target: "all", "2");
+            drop(a);
+            tracing::error!(target: "all", "3");
+        }
+    });
+    for (name, records) in all {
+        let once: &[_] = match name {
+            "a" => &["[] 0", "[a] 1", "[a] 2", "[] 3"],
+            "e" => &["[e] 1", "[] 2", "[] 3"],
+            _ => &["[] 1", "[] 2", "[] 3"],
+        };
+        assert_eq!(records.take(), once.repeat(3), "{name}");
+    }
 }
 
 #[test]
