@@ -76,6 +76,8 @@ const MAX_FIELDS: usize = 128;
 const MESSAGE: &str = "message";
 /// The field that holds an event's marker.
 const MARKER: &str = "marker";
+/// Fields that hold the event's error, should none have a value that is one.
+const ERRORS: [&str; 3] = ["error", "err", "e"];
 
 /// One log event, as a [`Layout`](crate::Layout) renders it.
 ///
@@ -269,6 +271,45 @@ impl<'a> LogEvent<'a> {
         }
     }
 
+    /// Hands the event's error to `with`, and returns whether there is one.
+    ///
+    /// That is the first field whose value is a [`Value::Error`], as `error = &error as &dyn Error`
+    /// makes it; where there is none, the first field named `error`, `err` or `e`, whatever its
+    /// value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracing_kafka::LogEvent;
+    ///
+    /// let event = LogEvent::builder().field("err", "out of paper").build();
+    /// let mut seen = String::new();
+    /// assert!(event.with_error(&mut |error| seen = format!("{error:?}")));
+    /// assert_eq!(seen, "out of paper");
+    ///
+    /// let event = LogEvent::builder().field("user", "bob").build();
+    /// assert!(!event.with_error(&mut |_| {}));
+    /// ```
+    pub fn with_error(&self, with: &mut dyn FnMut(Value<'_>)) -> bool {
+        let (mut is_done, mut is_named) = (false, false);
+        self.fields(&mut |name, value| {
+            if matches!(value, Value::Error(_)) && !is_done {
+                is_done = true;
+                with(value);
+            }
+            is_named |= ERRORS.contains(&name);
+        });
+        if is_named && !is_done {
+            self.fields(&mut |name, value| {
+                if ERRORS.contains(&name) && !is_done {
+                    is_done = true;
+                    with(value);
+                }
+            });
+        }
+        is_done
+    }
+
     /// How many fields [`fields`](Self::fields) may hand over at most.
     #[inline]
     pub(crate) fn max_fields(&self) -> usize {
@@ -287,5 +328,41 @@ impl<'a> LogEvent<'a> {
             return true;
         }
         self.write_field(MARKER, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    fn error_of(event: &LogEvent<'_>) -> Option<String> {
+        let mut text = None;
+        let found = event.with_error(&mut |error| text = Some(format!("{error:?}")));
+        assert_eq!(found, text.is_some());
+        text
+    }
+
+    #[test]
+    fn a_value_that_is_an_error_comes_before_a_field_that_is_named_like_one() {
+        let error = io::Error::other("disk gone");
+        let error: &(dyn std::error::Error + 'static) = &error;
+        let event = LogEvent::builder()
+            .field("error", "a text")
+            .field("cause", error)
+            .field("other", error)
+            .build();
+        assert_eq!(error_of(&event).as_deref(), Some("disk gone"));
+    }
+
+    #[test]
+    fn else_the_first_field_named_like_an_error_is_the_event_s() {
+        let event = LogEvent::builder()
+            .field("e", 7)
+            .field("error", "b")
+            .build();
+        assert_eq!(error_of(&event).as_deref(), Some("7"));
+        let event = LogEvent::builder().field("errors", 7).build();
+        assert_eq!(error_of(&event), None);
     }
 }

@@ -94,6 +94,12 @@ value_from! {
     i32 => I64, i64 => I64, u32 => U64, u64 => U64, i128 => I128, u128 => U128, f64 => F64, bool => Bool,
 }
 
+impl<'a> From<&'a (dyn Error + 'static)> for Value<'a> {
+    fn from(value: &'a (dyn Error + 'static)) -> Self {
+        Self::Error(value)
+    }
+}
+
 impl<'a> From<&'a str> for Value<'a> {
     fn from(value: &'a str) -> Self {
         Self::Str(value)
