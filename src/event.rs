@@ -58,6 +58,8 @@ mod value;
 
 pub use builder::LogEventBuilder;
 pub(crate) use live::LiveThread;
+pub(crate) use spans::KeptText;
+pub use spans::LogSpan;
 pub(crate) use spans::SpanContext;
 pub(crate) use spans::SpanFields;
 pub(crate) use value::FIELD_LIMIT;
@@ -66,6 +68,7 @@ pub use value::Value;
 pub(crate) use value::drop_payload;
 pub(crate) use value::take_failures;
 pub(crate) use value::write_cut;
+pub(crate) use value::write_text;
 
 use builder::Given;
 use live::Live;
@@ -222,6 +225,17 @@ impl<'a> LogEvent<'a> {
     /// The value of one field of the spans around the event; the innermost span's wins.
     pub fn span_field(&self, name: &str) -> Option<&str> {
         self.spans().field(name)
+    }
+
+    /// The spans around the event with their own fields, root first, at most 32 of the innermost.
+    pub fn scope(&self) -> impl DoubleEndedIterator<Item = LogSpan<'_>> + ExactSizeIterator {
+        self.spans().scope()
+    }
+
+    /// What [`span_fields`](Self::span_fields) has, with the types of the values: numbers and
+    /// booleans come as what they were, everything else as its text.
+    pub fn span_values(&self) -> impl ExactSizeIterator<Item = (&str, Value<'_>)> {
+        self.spans().values()
     }
 
     /// The spans, with the texts that are made once per enter.

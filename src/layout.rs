@@ -3,6 +3,7 @@
 mod converter;
 mod date;
 mod escape;
+mod json;
 mod keyword;
 mod level;
 mod modifier;
@@ -21,6 +22,9 @@ use std::sync::Arc;
 use crate::event::LogEvent;
 
 pub use escape::Escape;
+pub use json::JsonLayout;
+pub use json::JsonLayoutBuilder;
+pub use json::JsonSchema;
 pub use pattern::PatternLayout;
 pub use pattern::PatternLayoutBuilder;
 

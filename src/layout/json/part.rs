@@ -1,0 +1,105 @@
+//! What a record is made of, one part after the other.
+
+use super::cause::ErrorShape;
+use super::content::Content;
+use super::escape::escape_from;
+use super::escape::push_text;
+use super::time::push_date;
+use super::time::push_epoch;
+use crate::event::LogEvent;
+use crate::event::MESSAGE_LIMIT;
+use crate::layout::level;
+use crate::layout::level::LEVELS;
+use crate::layout::text::push_number;
+
+/// The most bytes of a target, a thread's name, a file.
+const SHORT_LIMIT: usize = 2 * 1024;
+
+/// One part; text in it is JSON already, with the quotes around what the part itself prints.
+#[derive(Debug)]
+pub(super) enum Part {
+    Literal(Box<str>),
+    Millis,
+    Micros,
+    Epoch,
+    /// The texts of the levels, by [`level::index`].
+    Level([Box<str>; LEVELS]),
+    Target,
+    Message,
+    /// The message; `-` where there is none, or nothing but space.
+    SomeMessage,
+    ThreadName,
+    ThreadId,
+    /// All of the event's fields and spans; and its error, if one of the fields may be one.
+    Content(Box<Content>, ErrorShape),
+    /// A member with the comma and the key in front, left out where the event does not know it.
+    File(&'static str),
+    Line(&'static str),
+    Module(&'static str),
+    Method(&'static str),
+}
+
+impl Part {
+    #[inline]
+    pub(super) fn push(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
+        match self {
+            Self::Literal(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Millis => push_date::<3>(out, event.timestamp()),
+            Self::Micros => push_date::<6>(out, event.timestamp()),
+            Self::Epoch => push_epoch(out, event.timestamp()),
+            Self::Level(texts) => {
+                let text = texts.get(level::index(event.level()));
+                out.extend_from_slice(text.map_or("", |text| text).as_bytes());
+            }
+            Self::Target => push_text(out, event.target(), SHORT_LIMIT),
+            Self::Message => {
+                let start = out.len();
+                event.write_message(out);
+                escape_from(out, start, MESSAGE_LIMIT);
+            }
+            Self::SomeMessage => {
+                let start = out.len();
+                event.write_message(out);
+                if is_blank(out.get(start..).unwrap_or_default()) {
+                    out.truncate(start);
+                    out.push(b'-');
+                }
+                escape_from(out, start, MESSAGE_LIMIT);
+            }
+            Self::ThreadName => push_text(out, event.thread_name(), SHORT_LIMIT),
+            Self::ThreadId => push_number(out, event.thread_id()),
+            Self::Content(content, error) => {
+                if content.push(event, out) {
+                    error.push(event, out);
+                }
+            }
+            Self::File(before) => push_member(out, before, event.file()),
+            Self::Line(before) => {
+                if let Some(line) = event.line() {
+                    out.extend_from_slice(before.as_bytes());
+                    push_number(out, line);
+                }
+            }
+            Self::Module(before) => push_member(out, before, event.module_path()),
+            Self::Method(before) => push_member(out, before, event.method()),
+        }
+    }
+}
+
+fn push_member(out: &mut Vec<u8>, before: &str, text: Option<&str>) {
+    if let Some(text) = text {
+        out.extend_from_slice(before.as_bytes());
+        out.push(b'"');
+        push_text(out, text, SHORT_LIMIT);
+        out.push(b'"');
+    }
+}
+
+/// Whether `text` is nothing but white space.
+#[inline]
+fn is_blank(text: &[u8]) -> bool {
+    match text.first() {
+        Some(b'!'..=b'~') => false,
+        _ => std::str::from_utf8(text).is_ok_and(|text| text.trim().is_empty()),
+    }
+}
