@@ -7,16 +7,13 @@ use serde_json::ser::Formatter as _;
 use crate::event::write_cut;
 use crate::event::write_text;
 
-/// Room for the note that text was cut, which its writer put at its end.
-const NOTE: usize = 40;
-
-/// Escapes what follows `start` in `out`. At most `limit` bytes and two notes are left of it: text
-/// that was written within the limit may still grow too long here.
+/// Escapes what follows `start` in `out`, which was written within `limit`: at most so many bytes are
+/// left of it, and a note if some are missing.
 #[inline]
 pub(super) fn escape_from(out: &mut Vec<u8>, start: usize, limit: usize) {
-    let limit = limit.saturating_add(NOTE);
     let text = out.get(start..).unwrap_or_default();
-    if text.len() > limit || !is_plain(text) {
+    // What has such a note is not plain either.
+    if !is_plain(text) {
         escape_suspicious(out, start, limit);
     }
 }
@@ -159,14 +156,17 @@ fn escape_at(text: &[u8], at: usize) -> Option<(Escaped, usize)> {
 /// Writes the escaped text behind the raw one, then moves it into its place: no second buffer.
 fn rewrite(out: &mut Vec<u8>, start: usize, limit: usize) {
     let end = out.len();
+    let text = out.get(start..).unwrap_or_default();
+    let (length, mut missing) = without_note(text, limit);
+    let text_end = start + length;
     let most = end.saturating_add(limit);
     let mut at = start;
-    while at < end {
-        let text = out.get(at..end).unwrap_or_default();
+    while at < text_end {
+        let text = out.get(at..text_end).unwrap_or_default();
         let clean = floor_boundary(text, find(text).min(most - out.len()));
         out.extend_from_within(at..at + clean);
         at += clean;
-        let rest = out.get(at..end).unwrap_or_default();
+        let rest = out.get(at..text_end).unwrap_or_default();
         // None at the end, or where the limit was reached within plain text.
         let Some((escape, length)) = escape_at(rest, 0) else {
             break;
@@ -179,7 +179,7 @@ fn rewrite(out: &mut Vec<u8>, start: usize, limit: usize) {
         }
         at += length;
     }
-    let missing = missing_bytes(out.get(at..end).unwrap_or_default());
+    missing += text_end - at;
     out.copy_within(end.., start);
     out.truncate(out.len() - (end - start));
     if missing > 0 {
@@ -187,8 +187,9 @@ fn rewrite(out: &mut Vec<u8>, start: usize, limit: usize) {
     }
 }
 
-/// How many bytes are missing if `text` is left out, which may end with the note that others are.
-fn missing_bytes(text: &[u8]) -> usize {
+/// The length of `text` without the note that bytes of it are missing, and how many are. Only text
+/// beyond the limit has one.
+fn without_note(text: &[u8], limit: usize) -> (usize, usize) {
     let note = text.strip_suffix(b" bytes cut]").and_then(|text| {
         let digits = text.iter().rev().take_while(|byte| byte.is_ascii_digit());
         let (text, digits) = text.split_at(text.len() - digits.count());
@@ -197,8 +198,8 @@ fn missing_bytes(text: &[u8]) -> usize {
         Some((text.len(), number))
     });
     match note {
-        Some((length, number)) => number.saturating_add(length),
-        None => text.len(),
+        Some((length, number)) if text.len() > limit => (length, number),
+        _ => (text.len(), 0),
     }
 }
 
@@ -291,13 +292,15 @@ mod tests {
 
     #[test]
     fn text_is_cut_between_characters_and_escapes() {
-        assert_eq!(escaped("ab\n\u{1}c", 5), "ab\\n\\u0001c");
-        assert_eq!(escaped("ab\n\u{1}c", 3), "ab\\n…[2 bytes cut]");
+        assert_eq!(escaped("ab\n\u{1}c", 11), "ab\\n\\u0001c");
+        assert_eq!(escaped("ab\n\u{1}c", 10), "ab\\n\\u0001…[1 bytes cut]");
+        assert_eq!(escaped("ab\n\u{1}c", 9), "ab\\n…[2 bytes cut]");
+        assert_eq!(escaped("ab\n\u{1}c", 3), "ab…[3 bytes cut]");
         let long = "\u{1}ä".repeat(2000);
         for limit in 0..200 {
             let text = escaped(&long, limit);
             let (kept, note) = text.split_once('…').unwrap();
-            assert!(kept.len() <= limit + NOTE, "{limit}: {text}");
+            assert!(kept.len() <= limit, "{limit}: {text}");
             let kept = kept.replace("\\u0001", "\u{1}");
             assert!(long.starts_with(&kept), "{limit}: {text}");
             let missing = long.len() - kept.len();
