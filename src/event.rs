@@ -5,6 +5,8 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use tracing::Level;
+use tracing::Metadata;
+use tracing::field::Visit;
 
 use crate::sys::Timestamp;
 
@@ -49,7 +51,7 @@ macro_rules! visit_values {
         }
     };
 }
-use visit_values;
+pub(crate) use visit_values;
 
 mod builder;
 mod live;
@@ -76,7 +78,7 @@ use live::Live;
 /// The most fields of one event that a layout is shown.
 const MAX_FIELDS: usize = 128;
 /// The field that holds an event's text.
-const MESSAGE: &str = "message";
+pub(crate) const MESSAGE: &str = "message";
 /// The field that holds an event's marker.
 const MARKER: &str = "marker";
 /// Fields that hold the event's error, should none have a value that is one.
@@ -322,6 +324,23 @@ impl<'a> LogEvent<'a> {
             });
         }
         is_done
+    }
+
+    /// Where the event is logged, for an event that is being logged right now.
+    #[inline]
+    pub(crate) fn metadata(&self) -> Option<&'static Metadata<'static>> {
+        match &self.source {
+            Source::Live(live) => Some(live.event.metadata()),
+            Source::Given(_) => None,
+        }
+    }
+
+    /// Shows all fields of such an event to `visitor`, its message included.
+    #[inline]
+    pub(crate) fn record(&self, visitor: &mut dyn Visit) {
+        if let Source::Live(live) = &self.source {
+            live.event.record(visitor);
+        }
     }
 
     /// How many fields [`fields`](Self::fields) may hand over at most.

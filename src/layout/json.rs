@@ -7,6 +7,7 @@ mod escape;
 mod host;
 mod members;
 mod part;
+mod plan;
 mod schema;
 mod time;
 mod value;
@@ -210,8 +211,11 @@ impl Default for JsonLayout {
 impl Layout for JsonLayout {
     #[inline]
     fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
-        for part in &self.inner.parts {
-            part.push(event, out);
+        let Inner { parts, fingerprint } = &*self.inner;
+        if !plan::push(*fingerprint, parts, event, out) {
+            for part in parts {
+                part.push(event, out);
+            }
         }
     }
 

@@ -52,28 +52,76 @@ pub(super) enum SpanShape {
 impl Content {
     /// Appends all of it, each member with a comma in front. Returns whether one of the event's
     /// fields may be its error.
-    #[inline]
     pub(super) fn push(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) -> bool {
         let begin = out.len();
-        out.extend_from_slice(self.object.as_bytes());
-        let members = out.len();
+        let members = self.open(out);
         let spans = event.spans();
-        if spans.is_empty() {
-            let has_error = self.push_fields(event, out, None);
-            self.close(out, begin, members);
-            return has_error;
-        }
-        let has_error = if self.spans == SpanShape::ListAndObject {
-            self.push_fields(event, out, None)
+        let shared = (self.shares_members() && !spans.is_empty()).then_some(spans);
+        let (is_fine, has_error) = self.push_fields(event, out, shared);
+        if is_fine {
+            self.push_spans(spans, out, begin, members);
         } else {
-            self.push_fields(event, out, Some(spans))
-        };
-        self.close(out, begin, members);
-        self.with_kept(spans, |kept| {
-            let rest = kept.text.get(kept.split..).unwrap_or_default();
-            out.extend_from_slice(rest);
-        });
+            self.close(out, begin, members);
+            self.push_rest(spans, out);
+        }
         has_error
+    }
+
+    /// Begins the object of the fields. Returns where its members begin.
+    #[inline]
+    pub(super) fn open(&self, out: &mut Vec<u8>) -> usize {
+        out.extend_from_slice(self.object.as_bytes());
+        out.len()
+    }
+
+    /// The length of `out` from which on fields of the event are left out.
+    #[inline]
+    pub(super) fn fields_end(&self, out: &[u8]) -> usize {
+        out.len() + FIELDS_LIMIT
+    }
+
+    /// Whether one of the `keys` of an event, of which `mask` is the summary, is one of `spans` too.
+    #[inline]
+    pub(super) fn clashes(
+        &self,
+        spans: &SpanContext,
+        mask: u64,
+        mut keys: impl Iterator<Item: AsRef<[u8]>>,
+    ) -> bool {
+        self.shares_members()
+            && !spans.is_empty()
+            && self.with_kept(spans, |kept| {
+                kept.mask & mask != 0 && keys.any(|key| has_key(kept, key.as_ref()))
+            })
+    }
+
+    /// Appends what there is of the spans behind the fields of the event, and ends their object.
+    #[inline]
+    pub(super) fn push_spans(
+        &self,
+        spans: &SpanContext,
+        out: &mut Vec<u8>,
+        begin: usize,
+        members: usize,
+    ) {
+        if spans.is_empty() {
+            self.close(out, begin, members);
+        } else if self.object.is_empty() {
+            self.with_kept(spans, |kept| out.extend_from_slice(&kept.text));
+        } else {
+            self.with_kept(spans, |kept| {
+                let (fields, rest) = kept.text.split_at_checked(kept.split).unwrap_or_default();
+                out.extend_from_slice(fields);
+                self.close(out, begin, members);
+                out.extend_from_slice(rest);
+            });
+        }
+    }
+
+    /// Whether the fields of spans are in the same object as those of the event.
+    #[inline]
+    fn shares_members(&self) -> bool {
+        self.spans != SpanShape::ListAndObject
     }
 
     #[inline]
@@ -83,16 +131,27 @@ impl Content {
         }
     }
 
-    /// Appends the fields of the event, and those of `spans` that go with them.
-    #[inline]
+    /// Appends what of the spans is not among the fields.
+    fn push_rest(&self, spans: &SpanContext, out: &mut Vec<u8>) {
+        if !spans.is_empty() {
+            self.with_kept(spans, |kept| {
+                let rest = kept.text.get(kept.split..).unwrap_or_default();
+                out.extend_from_slice(rest);
+            });
+        }
+    }
+
+    /// Appends the fields of the event. Returns whether that went without clashes, also with keys
+    /// of `spans`, and whether one of them may be the error of the event; if there were clashes,
+    /// the fields of `spans` are there as well.
     fn push_fields(
         &self,
         event: &LogEvent<'_>,
         out: &mut Vec<u8>,
         spans: Option<&SpanContext>,
-    ) -> bool {
+    ) -> (bool, bool) {
         let start = out.len();
-        let end = start + FIELDS_LIMIT;
+        let end = self.fields_end(out);
         let mask = spans.map_or(0, |spans| self.with_kept(spans, |kept| kept.mask));
         let is_of_span = |key: &[u8]| {
             spans.is_some_and(|spans| self.with_kept(spans, |kept| has_key(kept, key)))
@@ -101,13 +160,8 @@ impl Content {
         if !written.is_fine {
             out.truncate(start);
             self.push_carefully(event, out, end, spans);
-        } else if let Some(spans) = spans {
-            self.with_kept(spans, |kept| {
-                let fields = kept.text.get(..kept.split).unwrap_or_default();
-                out.extend_from_slice(fields);
-            });
         }
-        written.has_error
+        (written.is_fine, written.has_error)
     }
 
     #[cold]

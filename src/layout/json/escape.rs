@@ -38,55 +38,43 @@ pub(super) fn push_text(out: &mut Vec<u8>, text: &str, limit: usize) {
 #[inline]
 pub(super) fn is_plain(text: &[u8]) -> bool {
     let (chunks, _) = text.as_chunks::<16>();
-    // The high bit of a lane is set by a byte that is not plain.
-    let mut found = 0;
+    let mut found = [0; 16];
     for chunk in chunks {
-        found |= suspects(chunk);
+        add_suspects(&mut found, chunk);
     }
     if let Some(last) = text.last_chunk::<16>() {
         // Again some bytes of the last whole chunk, which is cheaper than a loop over the rest.
-        return found | suspects(last) == 0;
+        add_suspects(&mut found, last);
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        add_suspects(&mut found, &joined(*first, *last));
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let (first, last) = (u32::from_ne_bytes(*first), u32::from_ne_bytes(*last));
+        let both = (u64::from(first) << 32 | u64::from(last)).to_ne_bytes();
+        add_suspects(&mut found, &joined(both, both));
+    } else {
+        return text
+            .iter()
+            .all(|byte| matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\');
     }
-    is_short_plain(text)
+    u128::from_ne_bytes(found) == 0
 }
 
-/// Not 0 if a byte of `chunk` is not plain; no branch for each byte.
+/// Makes lanes other than 0 where `chunk` has a byte that is not plain. Each step is one that
+/// processors do for sixteen bytes at once.
 #[inline]
-fn suspects(chunk: &[u8; 16]) -> u128 {
-    let lanes = chunk.map(|byte| {
-        u8::from(byte.wrapping_sub(b' ') > b'~' - b' ')
-            | u8::from(byte == b'"')
-            | u8::from(byte == b'\\')
-    });
-    u128::from_ne_bytes(lanes)
+fn add_suspects(found: &mut [u8; 16], chunk: &[u8; 16]) {
+    for (found, byte) in found.iter_mut().zip(chunk) {
+        let beyond = byte.wrapping_sub(b' ').saturating_sub(b'~' - b' ');
+        let is_quote = 1_u8.saturating_sub(byte ^ b'"');
+        let is_backslash = 1_u8.saturating_sub(byte ^ b'\\');
+        *found |= beyond | is_quote | is_backslash;
+    }
 }
 
-/// The same for less than 16 bytes, by words that may overlap.
 #[inline]
-fn is_short_plain(text: &[u8]) -> bool {
-    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        return word_suspects(u64::from_ne_bytes(*first))
-            | word_suspects(u64::from_ne_bytes(*last))
-            == 0;
-    }
-    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
-        let first = u64::from(u32::from_ne_bytes(*first));
-        let last = u64::from(u32::from_ne_bytes(*last));
-        return word_suspects(first << 32 | last) == 0;
-    }
-    text.iter()
-        .all(|byte| matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\')
-}
-
-/// Not 0 if a byte of `word` is not plain.
-#[inline]
-fn word_suspects(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x80 * ONES;
-    // The high bit of a byte below `n`; borrows reach only bytes above one that is found anyway.
-    let below = |word: u64, n: u8| word.wrapping_sub(u64::from(n) * ONES) & !word;
-    let is = |byte: u8| below(word ^ (u64::from(byte) * ONES), 1);
-    (word | below(word, b' ') | is(b'"') | is(b'\\') | is(0x7f)) & HIGH
+fn joined(first: [u8; 8], last: [u8; 8]) -> [u8; 16] {
+    let (first, last) = (u64::from_ne_bytes(first), u64::from_ne_bytes(last));
+    (u128::from(first) << 64 | u128::from(last)).to_ne_bytes()
 }
 
 /// The exact check, and the work if it finds something.

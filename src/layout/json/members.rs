@@ -102,7 +102,7 @@ impl Rules {
     /// Appends `,"` and `name` as a key without its closing quote. Returns where the key begins,
     /// the prefix not counted.
     #[inline]
-    fn push_key(&self, out: &mut Vec<u8>, name: &str) -> usize {
+    pub(super) fn push_key(&self, out: &mut Vec<u8>, name: &str) -> usize {
         self.push_prefixed_key(out, "", 0, name)
     }
 
@@ -129,7 +129,7 @@ impl Rules {
         start
     }
 
-    fn is_taken(&self, key: &[u8]) -> bool {
+    pub(super) fn is_taken(&self, key: &[u8]) -> bool {
         self.mask & bit(key) != 0 && self.taken.iter().any(|taken| taken.as_bytes() == key)
     }
 }
@@ -200,7 +200,7 @@ pub(super) fn push_fields(
 
 /// What `LogEvent::with_error` looks for.
 #[inline]
-fn is_error_name(name: &str) -> bool {
+pub(super) fn is_error_name(name: &str) -> bool {
     matches!(name, "error" | "err" | "e")
 }
 

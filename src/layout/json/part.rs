@@ -40,6 +40,27 @@ pub(super) enum Part {
 }
 
 impl Part {
+    /// Whether it is the same for all events of one callsite on one thread.
+    pub(super) fn is_constant(&self) -> bool {
+        match self {
+            Self::Literal(_)
+            | Self::Level(_)
+            | Self::Target
+            | Self::ThreadName
+            | Self::ThreadId
+            | Self::File(_)
+            | Self::Line(_)
+            | Self::Module(_) => true,
+            Self::Millis
+            | Self::Micros
+            | Self::Epoch
+            | Self::Message
+            | Self::SomeMessage
+            | Self::Content(..)
+            | Self::Method(_) => false,
+        }
+    }
+
     #[inline]
     pub(super) fn push(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
         match self {

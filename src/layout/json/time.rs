@@ -12,6 +12,8 @@ const FIRST: i64 = -62_167_219_200;
 const LAST: i64 = 253_402_300_799;
 /// The length of `2012-11-02T14:34:02`.
 const SECONDS: usize = 19;
+/// The most digits after the point.
+const LONGEST: usize = 6;
 
 /// A second and its text.
 #[derive(Clone, Copy)]
@@ -39,12 +41,20 @@ pub(super) fn push_date<const DIGITS: usize>(out: &mut Vec<u8>, stamp: Timestamp
     if kept.second != stamp.seconds {
         kept = renew(stamp.seconds);
     }
+    // All of it as one piece of a length that the compiler knows.
+    let mut text = [b'Z'; SECONDS + 1 + LONGEST + 1];
     let mut fraction = [0; DIGITS];
     write_fraction(stamp.nanos, &mut fraction);
-    out.extend_from_slice(&kept.text);
-    out.push(b'.');
-    out.extend_from_slice(&fraction);
-    out.push(b'Z');
+    let (seconds, rest) = text.split_at_mut(SECONDS);
+    seconds.copy_from_slice(&kept.text);
+    if let Some((point, rest)) = rest.split_first_mut() {
+        *point = b'.';
+        if let Some(place) = rest.first_chunk_mut() {
+            *place = fraction;
+        }
+    }
+    out.extend_from_slice(&text);
+    out.truncate(out.len() - (LONGEST - DIGITS));
 }
 
 #[cold]
