@@ -57,7 +57,7 @@ pub use schema::JsonSchema;
 /// seconds since 1970 with milliseconds. Levels are `TRACE` to `ERROR`; the number is Logback's in
 /// Logstash, and in GELF that of syslog, where TRACE and DEBUG are both 7. An object or list that
 /// would be empty is left out, and so is what an event does not know, save the message. A message
-/// that is nothing but space is `-` in GELF, whose servers refuse others.
+/// of nothing but white space and control characters is `-` in GELF, whose servers refuse it.
 ///
 /// # Values
 ///

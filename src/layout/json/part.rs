@@ -26,7 +26,7 @@ pub(super) enum Part {
     Level([Box<str>; LEVELS]),
     Target,
     Message,
-    /// The message; `-` where there is none, or nothing but space.
+    /// The message; `-` where there is none, or nothing that a reader could see.
     SomeMessage,
     ThreadName,
     ThreadId,
@@ -116,11 +116,15 @@ fn push_member(out: &mut Vec<u8>, before: &str, text: Option<&str>) {
     }
 }
 
-/// Whether `text` is nothing but white space.
+/// Whether `text` has nothing that a reader could see.
 #[inline]
 fn is_blank(text: &[u8]) -> bool {
     match text.first() {
         Some(b'!'..=b'~') => false,
-        _ => std::str::from_utf8(text).is_ok_and(|text| text.trim().is_empty()),
+        _ => std::str::from_utf8(text).is_ok_and(|text| text.chars().all(is_unseen)),
     }
+}
+
+fn is_unseen(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || c == '\u{feff}'
 }
