@@ -51,7 +51,7 @@ macro_rules! visit_values {
         }
     };
 }
-pub(crate) use visit_values;
+use visit_values;
 
 mod builder;
 mod live;

@@ -44,8 +44,8 @@
 //! * No Kafka client for other data: one layer, one topic, rendered events.
 //! * Not exactly once: a batch whose answer was lost is sent again, and may be there twice.
 //! * No export of spans: their names and fields show in the events inside them.
-//! * No TLS, SASL, keys or headers yet, no rolling files, no JSON layout. What is not there has no
-//!   setter; nothing is accepted and ignored.
+//! * No TLS, SASL, keys or headers yet, no rolling files. What is not there has no setter; nothing is
+//!   accepted and ignored.
 //!
 //! # Patterns
 //!
@@ -58,8 +58,10 @@
 //! | `%K` `%K{name}` | fields of the event | | `%n` `%%` | newline, percent sign |
 //!
 //! Widths as in `%-5p` and `%.20c`. All words, options and formats: [`PatternLayout`]. What comes
-//! from an event is escaped, so that one event is one line: [`Escape`]. Anything else that turns an
-//! event into bytes is a [`Layout`].
+//! from an event is escaped, so that one event is one line: [`Escape`].
+//!
+//! [`JsonLayout`] writes JSON instead, one object a line, for readers of ECS, Logstash or GELF too.
+//! Anything else that turns an event into bytes is a [`Layout`].
 //!
 //! # Shutdown
 //!

@@ -268,9 +268,7 @@ fn log_by_hand() {
     };
     let fields = META.fields();
     let (a, b) = (fields.field("a").unwrap(), fields.field("b").unwrap());
-    let (one, two, three) = (1, 2, 3);
     let value = |number: &'static i32| Some(number as &dyn tracing::field::Value);
-    let _ = (one, two, three);
     let values = [(&b, value(&1)), (&a, value(&2)), (&b, value(&3))];
     Event::dispatch(&META, &fields.value_set(&values));
 }

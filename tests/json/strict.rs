@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::Deserializer;
-use serde::de::Error;
+use serde::de::Error as _;
 use serde::de::MapAccess;
 use serde::de::SeqAccess;
 use serde::de::Visitor;

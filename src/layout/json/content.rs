@@ -14,9 +14,10 @@ use crate::event::FIELD_LIMIT;
 use crate::event::KeptText;
 use crate::event::LogEvent;
 use crate::event::SpanContext;
+use crate::event::Value;
 
 /// The most bytes of all fields of an event, from which on they are left out.
-const FIELDS_LIMIT: usize = 64 * 1024;
+pub(super) const FIELDS_LIMIT: usize = 64 * 1024;
 /// The same for the merged fields of spans.
 const MERGED_LIMIT: usize = 24 * 1024;
 /// The same for their list.
@@ -72,12 +73,6 @@ impl Content {
     pub(super) fn open(&self, out: &mut Vec<u8>) -> usize {
         out.extend_from_slice(self.object.as_bytes());
         out.len()
-    }
-
-    /// The length of `out` from which on fields of the event are left out.
-    #[inline]
-    pub(super) fn fields_end(&self, out: &[u8]) -> usize {
-        out.len() + FIELDS_LIMIT
     }
 
     /// Whether one of the `keys` of an event, of which `mask` is the summary, is one of `spans` too.
@@ -151,12 +146,12 @@ impl Content {
         spans: Option<&SpanContext>,
     ) -> (bool, bool) {
         let start = out.len();
-        let end = self.fields_end(out);
+        let end = start + FIELDS_LIMIT;
         let mask = spans.map_or(0, |spans| self.with_kept(spans, |kept| kept.mask));
         let is_of_span = |key: &[u8]| {
             spans.is_some_and(|spans| self.with_kept(spans, |kept| has_key(kept, key)))
         };
-        let written = push_fields(event, out, end, &self.rules, (mask, &is_of_span));
+        let written = push_fields(event, out, end, &self.rules, mask, &is_of_span);
         if !written.is_fine {
             out.truncate(start);
             self.push_carefully(event, out, end, spans);
@@ -251,7 +246,7 @@ fn push_object<'f>(
     key: &str,
     end: usize,
     rules: &Rules,
-    fields: impl Iterator<Item = (&'f str, crate::event::Value<'f>)>,
+    fields: impl Iterator<Item = (&'f str, Value<'f>)>,
 ) {
     let begin = out.len();
     out.extend_from_slice(key.as_bytes());

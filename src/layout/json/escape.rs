@@ -218,6 +218,8 @@ fn push_number(out: &mut Vec<u8>, number: u16) {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
     fn escaped(text: &str, limit: usize) -> String {
@@ -243,7 +245,7 @@ mod tests {
         let mut expected = String::new();
         for c in quoted[1..quoted.len() - 1].chars() {
             if is_hostile(c) {
-                expected.push_str(&format!("\\u{:04x}", u32::from(c)));
+                write!(expected, "\\u{:04x}", u32::from(c)).unwrap();
             } else {
                 expected.push(c);
             }

@@ -154,16 +154,16 @@ pub(super) struct Written {
 
 /// Appends the fields of `event`, each with a comma in front, until `out` has `end` bytes.
 ///
-/// `others` are keys that other members have, by their summary and exactly.
+/// Which keys other members have, `others_mask` says roughly and `is_other` exactly.
 #[inline]
 pub(super) fn push_fields(
     event: &LogEvent<'_>,
     out: &mut Vec<u8>,
     end: usize,
     rules: &Rules,
-    others: (u64, &dyn Fn(&[u8]) -> bool),
+    others_mask: u64,
+    is_other: &dyn Fn(&[u8]) -> bool,
 ) -> Written {
-    let (others_mask, is_other) = others;
     let mut mask = rules.mask | others_mask;
     let mut starts = [0; QUICK];
     let mut count = 0;

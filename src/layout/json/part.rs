@@ -61,6 +61,16 @@ impl Part {
         }
     }
 
+    /// Makes what follows `start` in `out`, a message as it came, what this part of it prints.
+    #[inline]
+    pub(super) fn end_message(&self, out: &mut Vec<u8>, start: usize) {
+        if matches!(self, Self::SomeMessage) && is_blank(out.get(start..).unwrap_or_default()) {
+            out.truncate(start);
+            out.push(b'-');
+        }
+        escape_from(out, start, MESSAGE_LIMIT);
+    }
+
     #[inline]
     pub(super) fn push(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
         match self {
@@ -73,19 +83,10 @@ impl Part {
                 out.extend_from_slice(text.map_or("", |text| text).as_bytes());
             }
             Self::Target => push_text(out, event.target(), SHORT_LIMIT),
-            Self::Message => {
+            Self::Message | Self::SomeMessage => {
                 let start = out.len();
                 event.write_message(out);
-                escape_from(out, start, MESSAGE_LIMIT);
-            }
-            Self::SomeMessage => {
-                let start = out.len();
-                event.write_message(out);
-                if is_blank(out.get(start..).unwrap_or_default()) {
-                    out.truncate(start);
-                    out.push(b'-');
-                }
-                escape_from(out, start, MESSAGE_LIMIT);
+                self.end_message(out, start);
             }
             Self::ThreadName => push_text(out, event.thread_name(), SHORT_LIMIT),
             Self::ThreadId => push_number(out, event.thread_id()),

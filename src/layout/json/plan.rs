@@ -4,12 +4,16 @@
 //! event of one callsite on one thread. What is between two parts that do change is one text then.
 
 use std::cell::RefCell;
+use std::error::Error;
+use std::fmt;
 use std::ops::Range;
 
 use tracing::Metadata;
 use tracing::field::Field;
+use tracing::field::Visit;
 
 use super::content::Content;
+use super::content::FIELDS_LIMIT;
 use super::members::bit;
 use super::members::is_error_name;
 use super::part::Part;
@@ -17,9 +21,8 @@ use super::value::push_value;
 use crate::event::FIELD_LIMIT;
 use crate::event::LogEvent;
 use crate::event::MESSAGE;
-use crate::event::SpanContext;
+use crate::event::MESSAGE_LIMIT;
 use crate::event::Value;
-use crate::event::visit_values;
 
 /// How many plans a thread keeps before they displace each other; a power of two.
 const PLANS: usize = 64;
@@ -115,47 +118,75 @@ impl Plan {
     #[inline]
     fn push(&self, parts: &[Part], event: &LogEvent<'_>, out: &mut Vec<u8>) {
         let mut from = 0;
-        for step in &self.steps {
+        let mut steps = self.steps.as_slice();
+        while let Some((step, rest)) = steps.split_first() {
             push_short(out, &self.text, from, step.until);
             from = step.until;
-            match parts.get(step.part) {
-                Some(Part::Content(content, error)) => {
-                    if self.push_content(content, event, out) {
+            steps = rest;
+            let Some(part) = parts.get(step.part) else {
+                continue;
+            };
+            if let Part::Message | Part::SomeMessage = part
+                && let Some((next, rest)) = rest.split_first()
+                && let Some(Part::Content(content, error)) = parts.get(next.part)
+            {
+                let until = from..next.until;
+                if let Some(has_error) = self.push_both(part, until, content, event, out) {
+                    from = next.until;
+                    steps = rest;
+                    if has_error {
                         error.push(event, out);
                     }
+                    continue;
                 }
-                Some(part) => part.push(event, out),
-                None => {}
             }
+            part.push(event, out);
         }
         push_short(out, &self.text, from, self.text_end);
     }
 
-    /// Does what `Content::push` does.
+    /// Appends the message, the constant text behind it and the fields, all at once: the event is
+    /// asked one time for both. Returns whether one of the fields may be an error; none if not all
+    /// went as planned, and then nothing was appended.
     #[inline]
-    fn push_content(&self, content: &Content, event: &LogEvent<'_>, out: &mut Vec<u8>) -> bool {
-        let is_known = |spans: &SpanContext| content.clashes(spans, self.mask, self.bare_keys());
-        if !self.is_fine || is_known(event.spans()) {
-            return content.push(event, out);
+    fn push_both(
+        &self,
+        message: &Part,
+        text: Range<usize>,
+        content: &Content,
+        event: &LogEvent<'_>,
+        out: &mut Vec<u8>,
+    ) -> Option<bool> {
+        let begin = out.len();
+        let spans = event.spans();
+        if !self.is_fine || content.clashes(spans, self.mask, self.bare_keys()) {
+            return None;
         }
-        let start = out.len();
-        let members = content.open(out);
         let mut visitor = FieldVisitor {
             plan: self,
+            message,
+            text,
             content,
-            end: content.fields_end(out),
+            begin,
+            start: begin,
+            members: 0,
+            end: 0,
             seen: 0,
             is_fine: true,
             has_error: self.names_error,
             out,
         };
         event.record(&mut visitor);
-        let (is_fine, has_error) = (visitor.is_fine, visitor.has_error);
-        if !is_fine {
-            out.truncate(start);
-            return content.push(event, out);
+        if visitor.members == 0 {
+            visitor.begin_fields();
         }
-        content.push_spans(event.spans(), out, start, members);
+        let has_error = visitor.is_fine.then_some(visitor.has_error);
+        let (start, members) = (visitor.start, visitor.members);
+        if has_error.is_some() {
+            content.push_spans(spans, out, start, members);
+        } else {
+            out.truncate(begin);
+        }
         has_error
     }
 
@@ -241,11 +272,19 @@ fn push_short(out: &mut Vec<u8>, text: &[u8], start: usize, end: usize) {
     }
 }
 
-/// Writes each field save the message behind its key.
+/// Writes the message, and then each field behind its key.
 struct FieldVisitor<'v> {
     plan: &'v Plan,
+    message: &'v Part,
+    /// The constant text between the message and the fields.
+    text: Range<usize>,
     content: &'v Content,
     out: &'v mut Vec<u8>,
+    /// Where in `out` the message begins, and then the object of the fields.
+    begin: usize,
+    start: usize,
+    /// Where the first field begins; 0 until it is known.
+    members: usize,
     /// The length of `out` from which on fields are left out.
     end: usize,
     /// A bit for each field that came.
@@ -256,28 +295,131 @@ struct FieldVisitor<'v> {
 }
 
 impl FieldVisitor<'_> {
+    /// Ends the message, if there was one, and goes on to where the fields begin.
     #[inline]
-    fn visit(&mut self, field: &Field, value: Value<'_>) {
-        let name = field.name();
-        let bit = 1_u64.wrapping_shl(u32::try_from(field.index()).unwrap_or(0));
-        let Some(planned) = self.plan.fields.get(field.index()) else {
-            self.is_fine = false;
-            return;
+    fn begin_fields(&mut self) {
+        self.message.end_message(self.out, self.begin);
+        push_short(self.out, &self.plan.text, self.text.start, self.text.end);
+        self.start = self.out.len();
+        self.members = self.content.open(self.out);
+        self.end = self.members + FIELDS_LIMIT;
+    }
+
+    /// Appends the key of `field`. Returns whether its value is to follow.
+    #[inline]
+    fn push_key(&mut self, field: &Field) -> bool {
+        let Some(key) = self.expect(field) else {
+            return false;
         };
-        if planned.name != (name.as_ptr().addr(), name.len()) || self.seen & bit != 0 {
+        if key.is_empty() {
+            // A message that is no text.
             self.is_fine = false;
-            return;
+            return false;
         }
-        self.seen |= bit;
-        let Range { start, end } = planned.key;
-        if start == end || self.out.len() >= self.end {
-            return;
+        if self.members == 0 {
+            self.begin_fields();
         }
-        self.has_error |= matches!(value, Value::Error(_));
-        push_short(self.out, &self.plan.keys, start, end);
+        if self.out.len() >= self.end {
+            return false;
+        }
+        push_short(self.out, &self.plan.keys, key.start, key.end);
+        true
+    }
+
+    /// Where the key of `field` is, if it comes as planned.
+    #[inline]
+    fn expect(&mut self, field: &Field) -> Option<Range<usize>> {
+        let (name, index) = (field.name(), field.index());
+        let bit = 1 << (index % MAX_FIELDS);
+        let planned = self.plan.fields.get(index);
+        match planned {
+            Some(planned)
+                if planned.name == (name.as_ptr().addr(), name.len()) && self.seen & bit == 0 =>
+            {
+                self.seen |= bit;
+                Some(planned.key.clone())
+            }
+            _ => {
+                self.is_fine = false;
+                None
+            }
+        }
+    }
+
+    fn push(&mut self, field: &Field, value: Value<'_>) {
+        if self.push_key(field) {
+            self.push_value(value);
+        }
+    }
+
+    #[inline]
+    fn push_value(&mut self, value: Value<'_>) {
         let limit = FIELD_LIMIT.min(self.end.saturating_sub(self.out.len()));
         push_value(self.out, value, self.content.rules.booleans, limit);
     }
+
+    /// The same for what may be the message, whose text is written as it comes.
+    #[inline]
+    fn push_text(&mut self, field: &Field, value: Value<'_>) {
+        if field.name() != MESSAGE {
+            self.push(field, value);
+        } else if self.expect(field).is_some() {
+            if self.members == 0 {
+                value.write_to(self.out, MESSAGE_LIMIT);
+            } else {
+                // A message after fields.
+                self.is_fine = false;
+            }
+        }
+    }
 }
 
-visit_values!(FieldVisitor<'_>, visit);
+/// Numbers go the short way.
+impl Visit for FieldVisitor<'_> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        if self.push_key(field) {
+            self.push_value(Value::F64(value));
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        if self.push_key(field) {
+            self.push_value(Value::I64(value));
+        }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if self.push_key(field) {
+            self.push_value(Value::U64(value));
+        }
+    }
+
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        self.push(field, Value::I128(value));
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.push(field, Value::U128(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.push(field, Value::Bool(value));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.push_text(field, Value::Str(value));
+    }
+
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        self.push_text(field, Value::Bytes(value));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.has_error = true;
+        self.push(field, Value::Error(value));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.push_text(field, Value::Debug(value));
+    }
+}

@@ -114,7 +114,8 @@ impl JsonSchema {
         }
     }
 
-    /// All parts of a record.
+    /// All parts of a record. Only what is constant stands between the message and the fields, so
+    /// that an event need be asked but once.
     pub(super) fn parts(self, choice: &Choice<'_>) -> Vec<Part> {
         let mut parts = match self {
             Self::Own => own(choice),
@@ -171,7 +172,7 @@ impl JsonSchema {
         String::from_utf8_lossy(&key).into_owned()
     }
 
-    fn content(self, choice: &Choice<'_>) -> Box<Content> {
+    fn content(self, choice: &Choice<'_>, error: ErrorShape) -> Part {
         let (object, spelling, booleans, spans) = match self {
             Self::Own => (
                 ",\"fields\":",
@@ -201,12 +202,13 @@ impl JsonSchema {
         } else {
             Vec::new()
         };
-        Box::new(Content {
+        let content = Content {
             layout: choice.layout,
             object,
             rules: Rules::new(spelling, booleans, taken),
             spans,
-        })
+        };
+        Part::Content(Box::new(content), error)
     }
 }
 
@@ -233,7 +235,7 @@ fn own(choice: &Choice<'_>) -> Vec<Part> {
         Part::ThreadName,
         literal("\",\"thread_id\":"),
         Part::ThreadId,
-        Part::Content(JsonSchema::Own.content(choice), ErrorShape::Object),
+        JsonSchema::Own.content(choice, ErrorShape::Object),
     ]
 }
 
@@ -254,7 +256,7 @@ fn ecs(choice: &Choice<'_>) -> Vec<Part> {
         Part::ThreadName,
         literal("\",\"process.thread.id\":"),
         Part::ThreadId,
-        Part::Content(JsonSchema::Ecs.content(choice), ErrorShape::MessageAndTrace),
+        JsonSchema::Ecs.content(choice, ErrorShape::MessageAndTrace),
     ]
 }
 
@@ -276,7 +278,7 @@ fn logstash(choice: &Choice<'_>) -> Vec<Part> {
         literal("\",\"thread_name\":\""),
         Part::ThreadName,
         Part::Level(std::array::from_fn(level)),
-        Part::Content(JsonSchema::Logstash.content(choice), ErrorShape::Trace),
+        JsonSchema::Logstash.content(choice, ErrorShape::Trace),
     ]
 }
 
@@ -291,18 +293,18 @@ fn gelf(choice: &Choice<'_>) -> Vec<Part> {
     let host = choice.host;
     vec![
         literal(format!(
-            "{{\"version\":\"1.1\",\"host\":{host},\"short_message\":\""
+            "{{\"version\":\"1.1\",\"host\":{host},\"timestamp\":"
         )),
-        Part::SomeMessage,
-        literal("\",\"timestamp\":"),
         Part::Epoch,
         Part::Level(std::array::from_fn(level)),
         Part::Target,
+        literal("\",\"short_message\":\""),
+        Part::SomeMessage,
         literal("\",\"_thread\":\""),
         Part::ThreadName,
         literal("\",\"_thread_id\":"),
         Part::ThreadId,
-        Part::Content(JsonSchema::Gelf.content(choice), ErrorShape::FullMessage),
+        JsonSchema::Gelf.content(choice, ErrorShape::FullMessage),
     ]
 }
 

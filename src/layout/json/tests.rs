@@ -90,9 +90,9 @@ fn a_gelf_record_has_no_booleans_and_no_objects() {
         .unwrap();
     assert_eq!(
         text(&layout, &event().build()),
-        "{\"version\":\"1.1\",\"host\":\"web-1\",\"short_message\":\"a \\\"b\\\"\",\
-         \"timestamp\":1351866842.123,\"level\":4,\"_level_name\":\"WARN\",\
-         \"_logger\":\"shop::orders\",\"_thread\":\"main\",\"_thread_id\":7,\"_n\":-1,\
+        "{\"version\":\"1.1\",\"host\":\"web-1\",\"timestamp\":1351866842.123,\"level\":4,\
+         \"_level_name\":\"WARN\",\"_logger\":\"shop::orders\",\
+         \"short_message\":\"a \\\"b\\\"\",\"_thread\":\"main\",\"_thread_id\":7,\"_n\":-1,\
          \"_ok\":\"true\",\"_span_id\":4,\"_user\":\"bob\",\"_spans\":\"request:query\",\
          \"_module\":\"shop::orders::cart\",\"_file\":\"src/cart.rs\",\"_line\":3,\
          \"_env\":\"true\"}"

@@ -92,8 +92,7 @@ fn renew(second: i64) -> Kept {
     for (at, length, number) in parts {
         let mut rest = number;
         for digit in kept.text.iter_mut().skip(at).take(length).rev() {
-            // A remainder of ten fits.
-            *digit = b'0' + (rest % 10) as u8;
+            *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
             rest /= 10;
         }
     }
