@@ -21,7 +21,9 @@ use std::process::Command;
 use tracing::Dispatch;
 use tracing_appender::non_blocking::NonBlockingBuilder;
 use tracing_kafka::FileLayer;
+use tracing_kafka::JsonLayout;
 use tracing_kafka::KafkaLayer;
+use tracing_kafka::Layout;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt;
@@ -53,7 +55,7 @@ const fn row(name: &'static str, event: Event, run: fn(&Values, Event)) -> Row {
     Row { name, event, run }
 }
 
-const ROWS: [Row; 20] = [
+const ROWS: [Row; 26] = [
     row("loop", Event::NOTHING, no_subscriber),
     row("no-subscriber", Event::A, no_subscriber),
     row("no-op", Event::A, no_op),
@@ -68,10 +70,16 @@ const ROWS: [Row; 20] = [
     row("constant", Event::CONSTANT, seed_to_kafka),
     row("fields", Event::B, all_to_kafka),
     row("peer", Event::PEER, all_to_kafka),
+    row("json", Event::B, json_to_kafka),
+    row("peer-json", Event::PEER, json_to_kafka),
+    row("json-ecs", Event::B, ecs_to_kafka),
+    row("json-logstash", Event::B, logstash_to_kafka),
+    row("json-gelf", Event::B, gelf_to_kafka),
     row("fmt", Event::A, fmt_to_sink),
     row("fmt-constant", Event::CONSTANT, fmt_to_sink),
     row("fmt-fields", Event::B, fmt_to_sink),
     row("fmt-no-time", Event::A, fmt_without_time),
+    row("fmt-peer", Event::PEER, fmt_to_sink),
     row("fmt-json", Event::B, fmt_json_to_sink),
     row("fmt-non-blocking", Event::A, fmt_non_blocking),
 ];
@@ -137,13 +145,13 @@ fn no_op(values: &Values, event: Event) {
 }
 
 fn off(values: &Values, event: Event) {
-    to_kafka(values, event, events::SEED, 0, |kafka| {
+    to_kafka(values, event, pattern(events::SEED), 0, |kafka| {
         set(tracing_subscriber::registry().with(kafka.with_filter(LevelFilter::OFF)));
     });
 }
 
 fn off_beside_no_op(values: &Values, event: Event) {
-    to_kafka(values, event, events::SEED, 0, |kafka| {
+    to_kafka(values, event, pattern(events::SEED), 0, |kafka| {
         let off = kafka.with_filter(LevelFilter::OFF);
         set(tracing_subscriber::registry().with(off).with(NoOp));
     });
@@ -159,25 +167,55 @@ fn refused(values: &Values, event: Event) {
 }
 
 fn seed_to_kafka(values: &Values, event: Event) {
-    to_kafka(values, event, events::SEED, ALL_EVENTS, |kafka| {
+    to_kafka(values, event, pattern(events::SEED), ALL_EVENTS, |kafka| {
         set(tracing_subscriber::registry().with(kafka));
     });
 }
 
 fn seed_filtered(values: &Values, event: Event) {
-    to_kafka(values, event, events::SEED, ALL_EVENTS, |kafka| {
+    to_kafka(values, event, pattern(events::SEED), ALL_EVENTS, |kafka| {
         set(tracing_subscriber::registry().with(kafka.with_filter(LevelFilter::INFO)));
     });
 }
 
 fn default_to_kafka(values: &Values, event: Event) {
-    to_kafka(values, event, events::DEFAULT, ALL_EVENTS, |kafka| {
+    to_kafka(
+        values,
+        event,
+        pattern(events::DEFAULT),
+        ALL_EVENTS,
+        |kafka| {
+            set(tracing_subscriber::registry().with(kafka));
+        },
+    );
+}
+
+fn all_to_kafka(values: &Values, event: Event) {
+    to_kafka(values, event, pattern(events::ALL), ALL_EVENTS, |kafka| {
         set(tracing_subscriber::registry().with(kafka));
     });
 }
 
-fn all_to_kafka(values: &Values, event: Event) {
-    to_kafka(values, event, events::ALL, ALL_EVENTS, |kafka| {
+fn json_to_kafka(values: &Values, event: Event) {
+    to_kafka(values, event, JsonLayout::new(), ALL_EVENTS, |kafka| {
+        set(tracing_subscriber::registry().with(kafka));
+    });
+}
+
+fn ecs_to_kafka(values: &Values, event: Event) {
+    to_kafka(values, event, JsonLayout::ecs(), ALL_EVENTS, |kafka| {
+        set(tracing_subscriber::registry().with(kafka));
+    });
+}
+
+fn logstash_to_kafka(values: &Values, event: Event) {
+    to_kafka(values, event, JsonLayout::logstash(), ALL_EVENTS, |kafka| {
+        set(tracing_subscriber::registry().with(kafka));
+    });
+}
+
+fn gelf_to_kafka(values: &Values, event: Event) {
+    to_kafka(values, event, JsonLayout::gelf(), ALL_EVENTS, |kafka| {
         set(tracing_subscriber::registry().with(kafka));
     });
 }
@@ -186,13 +224,13 @@ fn all_to_kafka(values: &Values, event: Event) {
 fn to_kafka(
     values: &Values,
     event: Event,
-    text: &str,
+    layout: impl Layout,
     delivered: u64,
     subscribe: impl FnOnce(KafkaLayer),
 ) {
     let broker = layers::broker(false);
     let (kafka, guard) = KafkaLayer::builder([broker.bootstrap()], TOPIC)
-        .layout(pattern(text))
+        .layout(layout)
         .build()
         .unwrap();
     subscribe(kafka);

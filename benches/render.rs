@@ -19,6 +19,7 @@ use criterion::Criterion;
 use criterion::Throughput;
 use tracing::Dispatch;
 use tracing::dispatcher::with_default;
+use tracing_kafka::JsonLayout;
 use tracing_kafka::Layout;
 use tracing_kafka::LogEvent;
 use tracing_kafka::MemoryLayer;
@@ -49,8 +50,13 @@ const PATTERNS: [(&str, &str); 12] = [
 /// Makes the layout of a row.
 type Make = fn() -> Box<dyn Layout>;
 
-/// Rows whose layout is no pattern. THE PLACE for the schemas of a JSON layout: a line each here.
-const LAYOUTS: [(&str, Make); 0] = [];
+/// Rows whose layout is no pattern.
+const LAYOUTS: [(&str, Make); 4] = [
+    ("json", || Box::new(JsonLayout::new())),
+    ("json ecs", || Box::new(JsonLayout::ecs())),
+    ("json logstash", || Box::new(JsonLayout::logstash())),
+    ("json gelf", || Box::new(JsonLayout::gelf())),
+];
 
 /// Every row of ours.
 fn layouts() -> impl Iterator<Item = (&'static str, Box<dyn Layout>)> {

@@ -5,6 +5,8 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use tracing::Level;
+use tracing::Metadata;
+use tracing::field::Visit;
 
 use crate::sys::Timestamp;
 
@@ -61,6 +63,8 @@ pub use builder::LogEventBuilder;
 pub(crate) use kept::KeptFields;
 pub(crate) use kept::MAX_KEPT;
 pub(crate) use live::LiveThread;
+pub(crate) use spans::KeptText;
+pub use spans::LogSpan;
 pub(crate) use spans::SpanContext;
 pub(crate) use spans::SpanFields;
 pub(crate) use value::FIELD_LIMIT;
@@ -69,6 +73,7 @@ pub use value::Value;
 pub(crate) use value::drop_payload;
 pub(crate) use value::take_failures;
 pub(crate) use value::write_cut;
+pub(crate) use value::write_text;
 
 use builder::Given;
 use live::Live;
@@ -76,7 +81,7 @@ use live::Live;
 /// The most fields of one event that a layout is shown.
 const MAX_FIELDS: usize = 128;
 /// The field that holds an event's text.
-const MESSAGE: &str = "message";
+pub(crate) const MESSAGE: &str = "message";
 /// The field that holds an event's marker.
 const MARKER: &str = "marker";
 /// Fields that hold the event's error, should none have a value that is one.
@@ -227,6 +232,17 @@ impl<'a> LogEvent<'a> {
         self.spans().field(name)
     }
 
+    /// The spans around the event with their own fields, root first, at most 32 of the innermost.
+    pub fn scope(&self) -> impl DoubleEndedIterator<Item = LogSpan<'_>> + ExactSizeIterator {
+        self.spans().scope()
+    }
+
+    /// What [`span_fields`](Self::span_fields) has, with the types of the values: numbers and
+    /// booleans come as what they were, everything else as its text.
+    pub fn span_values(&self) -> impl ExactSizeIterator<Item = (&str, Value<'_>)> {
+        self.spans().values()
+    }
+
     /// The spans, with the texts that are made once per enter.
     #[inline]
     pub(crate) fn spans(&self) -> &SpanContext {
@@ -240,10 +256,8 @@ impl<'a> LogEvent<'a> {
     /// none for an event of the builder.
     #[inline]
     pub(crate) fn callsite(&self) -> Option<usize> {
-        match &self.source {
-            Source::Live(live) => Some(std::ptr::from_ref(live.event.metadata()).addr()),
-            Source::Given(_) => None,
-        }
+        self.metadata()
+            .map(|metadata| std::ptr::from_ref(metadata).addr())
     }
 
     /// Hands the number and the name of each field that the callsite may record, save the message's, to
@@ -341,6 +355,23 @@ impl<'a> LogEvent<'a> {
             });
         }
         is_done
+    }
+
+    /// Where the event is logged, for an event that is being logged right now.
+    #[inline]
+    pub(crate) fn metadata(&self) -> Option<&'static Metadata<'static>> {
+        match &self.source {
+            Source::Live(live) => Some(live.event.metadata()),
+            Source::Given(_) => None,
+        }
+    }
+
+    /// Shows all fields of such an event to `visitor`, its message included.
+    #[inline]
+    pub(crate) fn record(&self, visitor: &mut dyn Visit) {
+        if let Source::Live(live) = &self.source {
+            live.event.record(visitor);
+        }
     }
 
     /// How many fields [`fields`](Self::fields) may hand over at most.

@@ -43,8 +43,6 @@ use stack::LayerSpans;
 const KEEP_BYTES: usize = 64 * 1024;
 // Only a buffer that is not kept can hold a record that has to be cut.
 const _: () = assert!(KEEP_BYTES < MAX_EVENT_BYTES);
-/// The view outside of all spans.
-static OUTSIDE: SpanContext = SpanContext::new();
 
 /// Where rendered events go.
 pub(crate) trait Sink: Send + Sync + 'static {
@@ -141,6 +139,8 @@ struct Scratch {
     thread: Option<LiveThread>,
     /// For events whose spans are not on the stack.
     looked_up: SpanContext,
+    /// For events outside of all spans.
+    outside: SpanContext,
 }
 
 impl Scratch {
@@ -149,6 +149,7 @@ impl Scratch {
             out: Vec::new(),
             thread: None,
             looked_up: SpanContext::new(),
+            outside: SpanContext::new(),
         }
     }
 }
@@ -252,7 +253,7 @@ impl<T: Sink> Appender<T> {
         let thread = scratch.thread.get_or_insert_with(LiveThread::current);
         let entered;
         let spans = match self.spans.current(event, ctx) {
-            Current::Outside => &OUTSIDE,
+            Current::Outside => &scratch.outside,
             Current::Inside(view) => {
                 entered = view;
                 &*entered

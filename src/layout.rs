@@ -7,6 +7,7 @@ mod encode;
 mod error_text;
 mod escape;
 mod fields;
+mod json;
 mod keyword;
 mod level;
 mod lookup;
@@ -33,6 +34,9 @@ use std::sync::Arc;
 use crate::event::LogEvent;
 
 pub use escape::Escape;
+pub use json::JsonLayout;
+pub use json::JsonLayoutBuilder;
+pub use json::JsonSchema;
 pub use pattern::PatternLayout;
 pub use pattern::PatternLayoutBuilder;
 

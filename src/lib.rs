@@ -60,7 +60,10 @@
 //!
 //! Widths as in `%-5p` and `%.20c`. All words with what they print, dates, and what differs from
 //! Log4j: [`pattern`]. What comes from an event is escaped, so that one event is one line:
-//! [`Escape`]. Anything else that turns an event into bytes is a [`Layout`].
+//! [`Escape`].
+//!
+//! [`JsonLayout`] writes JSON instead, one object a line, for readers of ECS, Logstash or GELF too.
+//! Anything else that turns an event into bytes is a [`Layout`].
 //!
 //! # Shutdown
 //!
@@ -104,12 +107,16 @@ pub use error::FlushError;
 pub use error::PatternError;
 pub use event::LogEvent;
 pub use event::LogEventBuilder;
+pub use event::LogSpan;
 pub use event::Value;
 pub use file::FileLayer;
 pub use file::FileLayerBuilder;
 pub use kafka::KafkaLayer;
 pub use kafka::KafkaLayerBuilder;
 pub use layout::Escape;
+pub use layout::JsonLayout;
+pub use layout::JsonLayoutBuilder;
+pub use layout::JsonSchema;
 pub use layout::Layout;
 pub use layout::PatternLayout;
 pub use layout::PatternLayoutBuilder;

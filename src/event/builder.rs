@@ -6,7 +6,9 @@ use tracing::Level;
 
 use super::LogEvent;
 use super::Source;
+use super::spans::Scalar;
 use super::spans::SpanContext;
+use super::value::FIELD_LIMIT;
 use super::value::Value;
 use crate::sys::Timestamp;
 
@@ -37,7 +39,7 @@ pub struct LogEventBuilder<'a> {
     level: Level,
     given: Given<'a>,
     /// Root first, as they were given.
-    spans: Vec<(&'a str, Vec<(&'a str, &'a str)>)>,
+    spans: Vec<(&'a str, Vec<(&'a str, Value<'a>)>)>,
 }
 
 impl<'a> LogEventBuilder<'a> {
@@ -94,10 +96,16 @@ impl<'a> LogEventBuilder<'a> {
     }
 
     /// Adds a span inside the ones added before, with its fields.
-    pub fn span(
+    pub fn span(self, name: &'a str, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let fields = fields.into_iter();
+        self.typed_span(name, fields.map(|(name, text)| (name, Value::Str(text))))
+    }
+
+    /// The same with values that need not be text.
+    pub fn typed_span(
         mut self,
         name: &'a str,
-        fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+        fields: impl IntoIterator<Item = (&'a str, Value<'a>)>,
     ) -> Self {
         self.spans.push((name, fields.into_iter().collect()));
         self
@@ -137,7 +145,11 @@ impl<'a> LogEventBuilder<'a> {
     /// The event.
     pub fn build(mut self) -> LogEvent<'a> {
         for (name, fields) in self.spans.iter().rev() {
-            if !self.given.spans.add_span(name, fields.iter().copied()) {
+            let texts: Vec<String> = fields.iter().map(|(_, value)| text(*value)).collect();
+            let fields = fields.iter().zip(&texts);
+            let fields =
+                fields.map(|((name, value), text)| (*name, text.as_str(), Scalar::of(*value)));
+            if !self.given.spans.add_span(name, fields) {
                 break;
             }
         }
@@ -151,4 +163,11 @@ impl<'a> LogEventBuilder<'a> {
             source: Source::Given(Box::new(self.given)),
         }
     }
+}
+
+/// The text of a span's value, as a live span keeps it.
+fn text(value: Value<'_>) -> String {
+    let mut text = Vec::new();
+    value.write_to(&mut text, FIELD_LIMIT);
+    String::from_utf8_lossy(&text).into_owned()
 }

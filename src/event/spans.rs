@@ -1,5 +1,6 @@
 //! What an event shows of its spans: each span's own fields as text, and the merged view from the innermost span out.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
 
@@ -13,11 +14,13 @@ use super::value::Value;
 pub(crate) const MAX_FIELDS: usize = 128;
 /// The most spans that a view shows, counted from the innermost one.
 pub(crate) const MAX_SPANS: usize = 32;
+/// How many layouts keep a text with one view.
+const MAX_KEPT: usize = 4;
 
 /// The fields of one span as text, kept in the registry beside the span and shared by all layers.
 #[derive(Debug, Default)]
 pub(crate) struct SpanFields {
-    fields: Vec<(&'static str, String)>,
+    fields: Vec<(&'static str, String, Scalar)>,
 }
 
 impl SpanFields {
@@ -32,27 +35,66 @@ impl SpanFields {
 
     /// Takes over `newer`; a value recorded again replaces the earlier one.
     pub(crate) fn update(&mut self, newer: Self) {
-        for (name, value) in newer.fields {
-            let known = self.fields.iter_mut().find(|(known, _)| *known == name);
-            if let Some((_, old)) = known {
-                *old = value;
+        for field in newer.fields {
+            let known = self.fields.iter_mut().find(|(known, ..)| *known == field.0);
+            if let Some(old) = known {
+                *old = field;
             } else if self.fields.len() < MAX_FIELDS {
-                self.fields.push((name, value));
+                self.fields.push(field);
             }
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str, Scalar)> {
         self.fields
             .iter()
-            .map(|(name, value)| (*name, value.as_str()))
+            .map(|(name, value, scalar)| (*name, value.as_str(), *scalar))
+    }
+}
+
+/// What a value is beside its text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Scalar {
+    /// Nothing but text.
+    Text,
+    I64(i64),
+    U64(u64),
+    I128(i128),
+    U128(u128),
+    F64(f64),
+    Bool(bool),
+}
+
+impl Scalar {
+    pub(super) fn of(value: Value<'_>) -> Self {
+        match value {
+            Value::I64(number) => Self::I64(number),
+            Value::U64(number) => Self::U64(number),
+            Value::I128(number) => Self::I128(number),
+            Value::U128(number) => Self::U128(number),
+            Value::F64(number) => Self::F64(number),
+            Value::Bool(truth) => Self::Bool(truth),
+            Value::Str(_) | Value::Bytes(_) | Value::Error(_) | Value::Debug(_) => Self::Text,
+        }
+    }
+
+    fn value(self, text: &str) -> Value<'_> {
+        match self {
+            Self::Text => Value::Str(text),
+            Self::I64(number) => Value::I64(number),
+            Self::U64(number) => Value::U64(number),
+            Self::I128(number) => Value::I128(number),
+            Self::U128(number) => Value::U128(number),
+            Self::F64(number) => Value::F64(number),
+            Self::Bool(truth) => Value::Bool(truth),
+        }
     }
 }
 
 /// Renders each visited field to a text of its own.
 #[derive(Default)]
 struct Collector {
-    fields: Vec<(&'static str, String)>,
+    fields: Vec<(&'static str, String, Scalar)>,
     buffer: Vec<u8>,
 }
 
@@ -64,7 +106,7 @@ impl Collector {
         self.buffer.clear();
         value.write_to(&mut self.buffer, FIELD_LIMIT);
         let text = String::from_utf8_lossy(&self.buffer).into_owned();
-        self.fields.push((field.name(), text));
+        self.fields.push((field.name(), text, Scalar::of(value)));
     }
 }
 
@@ -77,12 +119,31 @@ super::visit_values!(Collector, push);
 pub(crate) struct SpanContext {
     /// The text of all names and values below.
     arena: String,
-    /// Names, innermost first while building, root first once finished.
-    names: Vec<Range<usize>>,
-    /// Name and value, sorted by name once finished.
-    fields: Vec<(Range<usize>, Range<usize>)>,
+    /// Innermost first while building, root first once finished.
+    spans: Vec<OwnFields>,
+    /// The fields of all spans, those of one span together.
+    own: Vec<FieldRange>,
+    /// Which of `own` are not hidden by a span further in, sorted by name once finished.
+    merged: Vec<FieldRange>,
     names_text: String,
     fields_text: String,
+    /// Made from all the above by layouts, when they come to it.
+    kept: RefCell<Vec<KeptText>>,
+}
+
+/// The name of a span, and its fields in `SpanContext::own`.
+#[derive(Debug)]
+struct OwnFields {
+    name: Range<usize>,
+    fields: Range<usize>,
+}
+
+/// Name and value in the arena.
+#[derive(Debug, Clone)]
+struct FieldRange {
+    name: Range<usize>,
+    value: Range<usize>,
+    scalar: Scalar,
 }
 
 impl SpanContext {
@@ -90,96 +151,146 @@ impl SpanContext {
     pub(crate) const fn new() -> Self {
         Self {
             arena: String::new(),
-            names: Vec::new(),
-            fields: Vec::new(),
+            spans: Vec::new(),
+            own: Vec::new(),
+            merged: Vec::new(),
             names_text: String::new(),
             fields_text: String::new(),
+            kept: RefCell::new(Vec::new()),
         }
     }
 
     /// Begins anew, keeping the buffers.
     pub(crate) fn clear(&mut self) {
         self.arena.clear();
-        self.names.clear();
-        self.fields.clear();
+        self.spans.clear();
+        self.own.clear();
+        self.merged.clear();
         self.names_text.clear();
         self.fields_text.clear();
+        for kept in self.kept.get_mut() {
+            kept.clear();
+        }
     }
 
     /// Adds the next span outwards. Returns whether there is room for another.
     pub(crate) fn add_span<'f>(
         &mut self,
         name: &str,
-        fields: impl Iterator<Item = (&'f str, &'f str)>,
+        fields: impl Iterator<Item = (&'f str, &'f str, Scalar)>,
     ) -> bool {
         let name = self.store(name);
-        self.names.push(name);
-        // Backwards: should a span name a field twice, the last value wins.
-        let from = self.fields.len();
-        for (name, value) in fields {
-            if let Some(at) = self.position(name) {
-                if at >= from {
-                    let value = self.store(value);
-                    if let Some((_, old)) = self.fields.get_mut(at) {
-                        *old = value;
-                    }
-                }
-            } else if self.fields.len() < MAX_FIELDS {
-                let name = self.store(name);
-                let value = self.store(value);
-                self.fields.push((name, value));
+        let from = self.own.len();
+        for (name, value, scalar) in fields {
+            self.add_field(from, name, value, scalar);
+        }
+        let to = self.own.len();
+        for at in from..to {
+            if let Some(field) = self.own.get(at)
+                && self.merged.len() < MAX_FIELDS
+                && position(&self.merged, &self.arena, text(&self.arena, &field.name)).is_none()
+            {
+                self.merged.push(field.clone());
             }
         }
-        self.names.len() < MAX_SPANS
+        self.spans.push(OwnFields {
+            name,
+            fields: from..to,
+        });
+        self.spans.len() < MAX_SPANS
+    }
+
+    /// Adds a field to the span whose first one is at `from`.
+    fn add_field(&mut self, from: usize, name: &str, value: &str, scalar: Scalar) {
+        let own = self.own.get(from..).unwrap_or_default();
+        let known = position(own, &self.arena, name);
+        if known.is_none() && own.len() >= MAX_FIELDS {
+            return;
+        }
+        let value = self.store(value);
+        let old = known.and_then(|at| self.own.get_mut(from + at));
+        // Should a span name a field twice, the last value wins.
+        if let Some(old) = old {
+            old.value = value;
+            old.scalar = scalar;
+        } else {
+            let name = self.store(name);
+            self.own.push(FieldRange {
+                name,
+                value,
+                scalar,
+            });
+        }
     }
 
     /// Puts everything in order once the outermost span was added.
     pub(crate) fn finish(&mut self) {
-        self.names.reverse();
+        self.spans.reverse();
         let arena = self.arena.as_str();
-        self.fields.sort_unstable_by(|(one, _), (other, _)| {
-            arena.get(one.clone()).cmp(&arena.get(other.clone()))
-        });
+        self.merged
+            .sort_unstable_by(|one, other| text(arena, &one.name).cmp(text(arena, &other.name)));
         self.names_text.push('[');
-        for (index, name) in self.names.iter().enumerate() {
+        for (index, span) in self.spans.iter().enumerate() {
             if index > 0 {
                 self.names_text.push_str(", ");
             }
-            self.names_text.push_str(text(arena, name));
+            self.names_text.push_str(text(arena, &span.name));
         }
         self.names_text.push(']');
         self.fields_text.push('{');
-        for (index, (name, value)) in self.fields.iter().enumerate() {
+        for (index, field) in self.merged.iter().enumerate() {
             if index > 0 {
                 self.fields_text.push_str(", ");
             }
-            self.fields_text.push_str(text(arena, name));
+            self.fields_text.push_str(text(arena, &field.name));
             self.fields_text.push('=');
-            self.fields_text.push_str(text(arena, value));
+            self.fields_text.push_str(text(arena, &field.value));
         }
         self.fields_text.push('}');
     }
 
+    /// Whether the event is outside of all spans.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
     /// Span names, root first.
     pub(crate) fn names(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
-        self.names.iter().map(|name| text(&self.arena, name))
+        self.spans.iter().map(|span| text(&self.arena, &span.name))
+    }
+
+    /// The spans with their own fields, root first.
+    pub(crate) fn scope(&self) -> impl DoubleEndedIterator<Item = LogSpan<'_>> + ExactSizeIterator {
+        (0..self.spans.len()).map(|index| LogSpan {
+            context: self,
+            index,
+        })
     }
 
     /// Merged fields, sorted by name.
     pub(crate) fn fields(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.fields
-            .iter()
-            .map(|(name, value)| (text(&self.arena, name), text(&self.arena, value)))
+        self.merged.iter().map(|field| {
+            (
+                text(&self.arena, &field.name),
+                text(&self.arena, &field.value),
+            )
+        })
+    }
+
+    /// The same with the types that their values had.
+    pub(crate) fn values(&self) -> impl ExactSizeIterator<Item = (&str, Value<'_>)> {
+        self.merged.iter().map(|field| field.view(&self.arena))
     }
 
     /// The innermost value of the field `name`.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         let at = self
-            .fields
-            .binary_search_by(|(known, _)| text(&self.arena, known).cmp(name))
+            .merged
+            .binary_search_by(|field| text(&self.arena, &field.name).cmp(name))
             .ok()?;
-        let (_, value) = self.fields.get(at)?;
-        Some(text(&self.arena, value))
+        let field = self.merged.get(at)?;
+        Some(text(&self.arena, &field.value))
     }
 
     /// `[root, leaf]`; `[]` outside of all spans.
@@ -200,10 +311,48 @@ impl SpanContext {
         }
     }
 
-    fn position(&self, name: &str) -> Option<usize> {
-        self.fields
-            .iter()
-            .position(|(known, _)| text(&self.arena, known) == name)
+    /// Hands the text that `layout`, a number above 0, keeps with this view to `then`; `make` fills
+    /// an empty one where there is none yet.
+    #[inline]
+    pub(crate) fn with_kept<R>(
+        &self,
+        layout: u64,
+        make: impl FnOnce(&Self, &mut KeptText),
+        then: impl FnOnce(&KeptText) -> R,
+    ) -> R {
+        let Ok(mut all) = self.kept.try_borrow_mut() else {
+            // Called from inside itself, which no layout does; without the kept one then.
+            let mut kept = KeptText::default();
+            make(self, &mut kept);
+            return then(&kept);
+        };
+        if let Some(kept) = all.iter().find(|kept| kept.layout == layout) {
+            return then(kept);
+        }
+        let kept = self.keep(&mut all, layout, make);
+        let result = then(&kept);
+        all.push(kept);
+        result
+    }
+
+    #[cold]
+    fn keep(
+        &self,
+        all: &mut Vec<KeptText>,
+        layout: u64,
+        make: impl FnOnce(&Self, &mut KeptText),
+    ) -> KeptText {
+        // A free one; else the last, as more layouts than that do not share a view.
+        let free = all.iter().position(|kept| kept.layout == 0);
+        let mut kept = match free {
+            Some(at) => all.swap_remove(at),
+            None if all.len() < MAX_KEPT => KeptText::default(),
+            None => all.pop().unwrap_or_default(),
+        };
+        kept.clear();
+        make(self, &mut kept);
+        kept.layout = layout;
+        kept
     }
 
     fn store(&mut self, text: &str) -> Range<usize> {
@@ -213,9 +362,23 @@ impl SpanContext {
     }
 }
 
+/// Where `fields` has the field `name`.
+fn position(fields: &[FieldRange], arena: &str, name: &str) -> Option<usize> {
+    fields
+        .iter()
+        .position(|field| text(arena, &field.name) == name)
+}
+
 /// The part of `arena` that `range` means; ranges are made by `store` alone, so it is always there.
 fn text<'a>(arena: &'a str, range: &Range<usize>) -> &'a str {
     arena.get(range.clone()).unwrap_or_default()
+}
+
+impl FieldRange {
+    fn view<'a>(&self, arena: &'a str) -> (&'a str, Value<'a>) {
+        let value = self.scalar.value(text(arena, &self.value));
+        (text(arena, &self.name), value)
+    }
 }
 
 impl fmt::Display for SpanContext {
@@ -224,17 +387,97 @@ impl fmt::Display for SpanContext {
     }
 }
 
+/// One of the spans around an event, as [`LogEvent::scope`](crate::LogEvent::scope) shows it.
+///
+/// # Examples
+///
+/// ```
+/// use tracing_kafka::{LogEvent, Value};
+///
+/// let event = LogEvent::builder()
+///     .span("request", [("id", "7")])
+///     .typed_span("query", [("rows", Value::U64(3))])
+///     .build();
+/// let query = event.scope().last().unwrap();
+/// assert_eq!(query.name(), "query");
+/// assert!(matches!(query.fields().next(), Some(("rows", Value::U64(3)))));
+/// ```
+#[derive(Clone, Copy)]
+pub struct LogSpan<'a> {
+    context: &'a SpanContext,
+    index: usize,
+}
+
+impl<'a> LogSpan<'a> {
+    /// The span's name.
+    pub fn name(&self) -> &'a str {
+        let span = self.context.spans.get(self.index);
+        span.map_or("", |span| text(&self.context.arena, &span.name))
+    }
+
+    /// The span's own fields, in the order in which it named them, at most 128.
+    ///
+    /// Numbers and booleans come as what they were; everything else as its text.
+    pub fn fields(&self) -> impl ExactSizeIterator<Item = (&'a str, Value<'a>)> + use<'a> {
+        let span = self.context.spans.get(self.index);
+        let own = span.and_then(|span| self.context.own.get(span.fields.clone()));
+        let arena = self.context.arena.as_str();
+        own.unwrap_or_default()
+            .iter()
+            .map(move |field| field.view(arena))
+    }
+}
+
+impl fmt::Debug for LogSpan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        f.debug_map().entries(self.fields()).finish()
+    }
+}
+
+/// What a layout made from a view and keeps with it, until the view is made anew.
+#[derive(Debug, Default)]
+pub(crate) struct KeptText {
+    /// Whose it is; 0 is nobody's.
+    layout: u64,
+    pub(crate) text: Vec<u8>,
+    /// Where in the text its first part ends.
+    pub(crate) split: usize,
+    /// Places in the text that the layout wants to find again.
+    pub(crate) places: Vec<Range<usize>>,
+    /// A summary of them.
+    pub(crate) mask: u64,
+}
+
+impl KeptText {
+    fn clear(&mut self) {
+        self.layout = 0;
+        self.text.clear();
+        self.split = 0;
+        self.places.clear();
+        self.mask = 0;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn texts<'a>(
+        fields: &'a [(&'a str, &'a str)],
+    ) -> impl Iterator<Item = (&'a str, &'a str, Scalar)> {
+        fields
+            .iter()
+            .map(|(name, value)| (*name, *value, Scalar::Text))
+    }
 
     #[test]
     fn the_innermost_value_wins_and_names_come_root_first() {
         let mut context = SpanContext::new();
         for _ in 0..2 {
             context.clear();
-            assert!(context.add_span("leaf", [("b", "leaf"), ("a", "1")].into_iter()));
-            assert!(context.add_span("root", [("b", "root"), ("c", "3")].into_iter()));
+            assert!(context.add_span("leaf", texts(&[("b", "leaf"), ("a", "1")])));
+            assert!(context.add_span("root", texts(&[("b", "root"), ("c", "3")])));
             context.finish();
             assert_eq!(context.names_text(), "[root, leaf]");
             assert_eq!(context.fields_text(), "{a=1, b=leaf, c=3}");
@@ -254,10 +497,50 @@ mod tests {
         let mut context = SpanContext::new();
         let names: Vec<String> = (0..300).map(|n| format!("f{n}")).collect();
         let mut spans = 1;
-        while context.add_span("s", names.iter().map(|n| (n.as_str(), "v"))) {
+        while context.add_span("s", names.iter().map(|n| (n.as_str(), "v", Scalar::Text))) {
             spans += 1;
         }
         assert_eq!(spans, MAX_SPANS);
         assert_eq!(context.fields().len(), MAX_FIELDS);
+    }
+
+    #[test]
+    fn each_span_keeps_its_own_fields_and_their_types() {
+        let mut context = SpanContext::new();
+        let leaf = [
+            ("n", "1", Scalar::I64(1)),
+            ("t", "x", Scalar::Text),
+            ("n", "2.5", Scalar::F64(2.5)),
+        ];
+        context.add_span("leaf", leaf.into_iter());
+        context.add_span("root", [("n", "true", Scalar::Bool(true))].into_iter());
+        context.finish();
+        let shown: Vec<String> = context.scope().map(|span| format!("{span:?}")).collect();
+        assert_eq!(shown, [r#"root{"n": true}"#, r#"leaf{"n": 2.5, "t": x}"#]);
+        let merged: Vec<_> = context.values().collect();
+        assert!(matches!(merged[0], ("n", Value::F64(2.5))), "{merged:?}");
+    }
+
+    #[test]
+    fn a_kept_text_is_made_once_and_goes_with_the_view() {
+        let mut context = SpanContext::new();
+        context.add_span("s", texts(&[]));
+        let kept = |context: &SpanContext, layout: u64, text: &str| {
+            context.with_kept(
+                layout,
+                |_, kept| kept.text.extend_from_slice(text.as_bytes()),
+                |kept| String::from_utf8(kept.text.clone()).unwrap(),
+            )
+        };
+        assert_eq!(kept(&context, 1, "a"), "a");
+        assert_eq!(kept(&context, 1, "b"), "a");
+        for layout in 2..20 {
+            assert_eq!(kept(&context, layout, "c"), "c");
+            assert_eq!(kept(&context, layout, "d"), "c");
+        }
+        assert_eq!(kept(&context, 1, "e"), "a", "the first ones stay");
+        assert_eq!(context.kept.borrow().len(), MAX_KEPT);
+        context.clear();
+        assert_eq!(kept(&context, 1, "f"), "f");
     }
 }

@@ -1,0 +1,109 @@
+//! Rendering JSON allocates nothing once a thread has seen the callsite and the span.
+#![cfg(test)]
+#![expect(unsafe_code, reason = "a counting allocator is one by nature")]
+
+use std::alloc::GlobalAlloc;
+use std::alloc::Layout as Memory;
+use std::alloc::System;
+use std::cell::Cell;
+
+use tracing_kafka::JsonLayout;
+use tracing_kafka::JsonSchema;
+use tracing_kafka::Layout;
+use tracing_kafka::LogEvent;
+use tracing_kafka::MemoryLayer;
+use tracing_subscriber::prelude::*;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+    static RENDERING: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+fn count() {
+    // A thread at its end has no cell any more, and nobody reads it.
+    let _ended = COUNT.try_with(|cell| cell.set(cell.get() + 1));
+}
+
+// SAFETY: every call is handed to the system's allocator unchanged; the counter does not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, memory: Memory) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.alloc(memory) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, memory: Memory) {
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.dealloc(pointer, memory) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, memory: Memory, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are handed on.
+        unsafe { System.realloc(pointer, memory, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Counts what rendering allocates, as keeping the record does so too.
+struct Counted(JsonLayout);
+
+impl Layout for Counted {
+    fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
+        out.reserve(16 * 1024);
+        let before = COUNT.get();
+        self.0.render(event, out);
+        RENDERING.set(RENDERING.get() + COUNT.get() - before);
+    }
+}
+
+/// Events with names that are free, taken and twice, with texts to escape, with an error.
+fn log(round: u64) {
+    let error = std::io::Error::other("gone");
+    let error: &(dyn std::error::Error + 'static) = &error;
+    tracing::info!(round, ratio = 0.5, ok = true, "plain");
+    tracing::warn!(
+        text = "a\n\u{202e}b",
+        debug = ?(round, "x"),
+        level = "taken",
+        id = 7,
+        user = "of the event",
+        "of \"{round}\"\n"
+    );
+    tracing::error!(twice = 1, twice = 2, error, "failed");
+}
+
+#[test]
+fn a_warm_thread_renders_without_an_allocation() {
+    for schema in [
+        JsonSchema::Own,
+        JsonSchema::Ecs,
+        JsonSchema::Logstash,
+        JsonSchema::Gelf,
+    ] {
+        let layout = JsonLayout::builder(schema)
+            .location(true)
+            .field("service", "shop")
+            .build()
+            .unwrap();
+        let (layer, records) = MemoryLayer::new(Counted(layout));
+        let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
+        let counts = tracing::dispatcher::with_default(&dispatch, || {
+            let span = tracing::info_span!("request", user = "bob", id = 7, size = 1.5);
+            let rounds = (0..20).map(|round| {
+                RENDERING.set(0);
+                log(round);
+                span.in_scope(|| log(round));
+                RENDERING.get()
+            });
+            rounds.collect::<Vec<_>>()
+        });
+        assert_eq!(records.take().len(), 120);
+        assert!(counts[0] > 0, "{schema:?}: a cold thread allocates");
+        assert_eq!(counts[10..], [0; 10], "{schema:?}");
+    }
+}
