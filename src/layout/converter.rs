@@ -97,21 +97,12 @@ impl Converter {
     }
 
     /// Appends the part, unescaped. `number` is the one that `%sn` prints.
-    #[inline]
+    #[inline(never)]
     pub(super) fn write(&self, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
         match self {
             Self::Message => event.write_message(out),
             Self::Target(precision) => precision.write(event.target(), out),
             Self::ThreadName => out.extend_from_slice(event.thread_name().as_bytes()),
-            other => other.write_rare(event, number, out),
-        }
-    }
-
-    /// The same, out of the way of the common ones.
-    #[inline(never)]
-    fn write_rare(&self, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
-        match self {
-            Self::Message | Self::Target(_) | Self::ThreadName => {}
             Self::Class(precision) => {
                 precision.write(event.module_path().unwrap_or(UNKNOWN_CLASS), out);
             }

@@ -15,7 +15,9 @@ const FEW_FIELDS: usize = 12;
 /// For how many callsites a thread keeps the order of their fields; a power of two.
 const ORDERS: usize = 32;
 /// A shorter name is copied as if it had this length, which needs no loop.
-const SHORT: usize = 24;
+const SHORT: usize = 32;
+/// What stands between two fields.
+const SEPARATOR: &str = ", ";
 
 thread_local! {
     /// Borrowed for moments only.
@@ -34,7 +36,7 @@ struct Kept {
 struct Order {
     callsite: usize,
     count: usize,
-    /// The number of each, and its name with an equals sign.
+    /// The number of each, and its name between a separator and an equals sign.
     names: [Name; MAX_KEPT],
 }
 
@@ -61,7 +63,7 @@ impl Order {
 pub(super) type Stamp = u64;
 
 /// Appends the message of `event`, and keeps the values of its fields for `write_kept`.
-#[inline]
+#[inline(never)]
 pub(super) fn write_message(event: &LogEvent<'_>, out: &mut Vec<u8>) -> Stamp {
     let stamp = KEPT.try_with(|kept| {
         let mut kept = kept.try_borrow_mut().ok()?;
@@ -77,7 +79,7 @@ pub(super) fn write_message(event: &LogEvent<'_>, out: &mut Vec<u8>) -> Stamp {
 
 /// Appends the fields whose values were kept; goes over the event again if they were not, or if
 /// another event has come in between.
-#[inline]
+#[inline(never)]
 pub(super) fn write_kept(event: &LogEvent<'_>, stamp: Stamp, out: &mut Vec<u8>) {
     let is_written = KEPT.try_with(|kept| {
         let Ok(mut kept) = kept.try_borrow_mut() else {
@@ -111,13 +113,16 @@ impl Order {
         self.count = 0;
         let mut is_short = true;
         event.field_names(&mut |index, name| {
-            let length = name.len() + 1;
+            let length = SEPARATOR.len() + name.len() + 1;
             let (Some(place), true) = (self.names.get_mut(self.count), length <= SHORT) else {
                 is_short = false;
                 return;
             };
             let mut text = [b' '; SHORT];
-            for (place, byte) in text.iter_mut().zip(name.bytes().chain([b'='])) {
+            for (place, byte) in text
+                .iter_mut()
+                .zip(SEPARATOR.bytes().chain(name.bytes()).chain([b'=']))
+            {
                 *place = byte;
             }
             *place = Name {
@@ -137,33 +142,37 @@ impl Order {
 
     #[inline]
     fn write(&self, fields: &KeptFields, event: &LogEvent<'_>, out: &mut Vec<u8>) -> bool {
-        let mut is_first = true;
-        for name in self.names.get(..self.count).unwrap_or_default() {
-            let index = name.index.into();
-            if !fields.has(index) {
+        let start = out.len();
+        for name in self.names.iter().take(self.count) {
+            if !fields.has(name.index.into()) {
                 continue;
             }
-            if is_first {
-                out.push(b'{');
-            } else {
-                out.extend_from_slice(b", ");
-            }
-            is_first = false;
             let end = out.len() + usize::from(name.length);
             out.extend_from_slice(&name.text);
             out.truncate(end);
-            fields.copy_to(index, out);
+            fields.copy_to(name.index.into(), out);
         }
-        finish(!is_first, event, out);
+        let has_fields = out.len() > start;
+        if has_fields {
+            // The first needs a brace, and one byte less than the separator has.
+            let rest = out.get_mut(start..).unwrap_or_default();
+            rest.copy_within(1.., 0);
+            if let [first, .., last] = rest {
+                *first = b'{';
+                *last = b'}';
+            }
+        } else {
+            finish(false, event, out);
+        }
         true
     }
 }
 
 impl Name {
-    /// The name without the equals sign.
+    /// The name without separator and equals sign.
     fn name(&self) -> &[u8] {
-        let length = usize::from(self.length).saturating_sub(1);
-        self.text.get(..length).unwrap_or_default()
+        let end = usize::from(self.length).saturating_sub(1);
+        self.text.get(SEPARATOR.len()..end).unwrap_or_default()
     }
 }
 

@@ -80,7 +80,7 @@ impl Place {
     }
 
     /// Appends the text for `event`.
-    #[inline]
+    #[inline(never)]
     pub(super) fn write(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
         let Some(callsite) = event.callsite() else {
             return self.render(event, out);

@@ -8,6 +8,7 @@ use super::encode::Encoding;
 use super::error_text::ErrorText;
 use super::escape::escape_from;
 use super::fields;
+use super::fields::Stamp;
 use super::level;
 use super::modifier::Modifier;
 use super::place::Place;
@@ -28,6 +29,8 @@ const CUT_MARK: &[u8] = b"...";
 /// How an event is rendered.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
+    /// What nearly every pattern begins with; the steps come after it.
+    head: Option<Head>,
     steps: Box<[Step]>,
     is_escaped: bool,
     has_number: bool,
@@ -48,17 +51,35 @@ struct Step {
     passes: bool,
 }
 
-/// What a step appends.
+/// Dates and levels, what is the same for all events of a callsite, and the message: in a row and
+/// without a loop, which costs more than half of them.
 #[derive(Debug)]
+struct Head {
+    ready: Ready,
+    place: Option<Place>,
+    /// Between them and the message.
+    before: Short,
+    checks: bool,
+    after: Short,
+}
+
+/// What a step appends.
+///
+/// Its tag is a byte of its own: one inside the payload costs more to look at than it saves.
+#[derive(Debug)]
+#[repr(u8)]
 pub(super) enum Part {
+    Ready(Ready),
+    Message,
+    Place(Place),
     Short(Short),
     Literal(String),
-    Ready(Ready),
-    Place(Place),
-    Variable(Converter),
+    SpanNames,
+    SpanFields,
     /// The message, in a pass over the event that keeps the fields for the part below.
     MessageOfBoth,
     FieldsOfBoth,
+    Variable(Converter),
     Modified(Converter, Modifier),
     Nested(Box<Nested>, Modifier),
 }
@@ -128,14 +149,16 @@ static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 impl Plan {
     pub(super) fn new(mut parts: Vec<(Part, Kind)>, is_escaped: bool) -> Self {
-        share_pass(&mut parts);
+        name_common(&mut parts);
         let has_number = parts.iter().any(|(part, _)| part.has_number());
         let is_dirty = parts.iter().any(|(part, kind)| match part {
             Part::Nested(nested, _) => nested.is_dirty(),
             _ => *kind == Kind::Dirty,
         });
+        let mut steps = steps(parts, is_escaped);
         Self {
-            steps: steps(parts, is_escaped),
+            head: Head::take(&mut steps),
+            steps: steps.into(),
             is_escaped,
             has_number,
             is_dirty,
@@ -165,20 +188,20 @@ impl Plan {
 
     #[inline]
     fn write(&self, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
-        let mut checked = out.len();
-        let end = checked + MAX_RENDERED;
+        let begin = out.len();
+        let mut checked = begin;
+        if let Some(head) = &self.head {
+            checked = head.write(event, out);
+            if self.steps.is_empty() {
+                return;
+            }
+        }
         let mut stamp = 0;
         for step in &self.steps {
             match &step.part {
                 Part::Ready(ready) => ready.write(event, out),
-                Part::Place(place) => place.write(event, out),
-                Part::Short(short) => short.write(out),
-                Part::Literal(text) => out.extend_from_slice(text.as_bytes()),
-                _ if out.len() >= end => {}
-                Part::Variable(converter) => converter.write(event, number, out),
-                Part::MessageOfBoth => stamp = fields::write_message(event, out),
-                Part::FieldsOfBoth => fields::write_kept(event, stamp, out),
-                part => self.write_rare(part, event, number, out),
+                Part::Message => event.write_message(out),
+                part => self.write_other(part, event, number, begin, &mut stamp, out),
             }
             if step.checks {
                 escape_from(out, checked);
@@ -192,10 +215,29 @@ impl Plan {
         }
     }
 
+    /// The other parts, each out of the way of the two above: the loop keeps its registers for those.
     #[inline(never)]
-    fn write_rare(&self, part: &Part, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
+    fn write_other(
+        &self,
+        part: &Part,
+        event: &LogEvent<'_>,
+        number: u64,
+        begin: usize,
+        stamp: &mut Stamp,
+        out: &mut Vec<u8>,
+    ) {
         let start = out.len();
         match part {
+            Part::Place(place) => place.write(event, out),
+            Part::Short(short) => short.write(out),
+            Part::Literal(text) => out.extend_from_slice(text.as_bytes()),
+            // What is too long anyway is not made longer.
+            _ if start - begin >= MAX_RENDERED => {}
+            Part::SpanNames => out.extend_from_slice(event.spans().names_text().as_bytes()),
+            Part::SpanFields => out.extend_from_slice(event.spans().fields_text().as_bytes()),
+            Part::MessageOfBoth => *stamp = fields::write_message(event, out),
+            Part::FieldsOfBoth => fields::write_kept(event, *stamp, out),
+            Part::Variable(converter) => converter.write(event, number, out),
             Part::Modified(converter, modifier) => {
                 converter.write(event, number, out);
                 if self.is_escaped {
@@ -208,8 +250,67 @@ impl Plan {
                 nested.write(event, number, out);
                 modifier.apply_if_any(out, start);
             }
-            _ => {}
+            Part::Ready(_) | Part::Message => {}
         }
+    }
+}
+
+impl Head {
+    /// Takes the steps that make a head from the front, if they are there.
+    fn take(steps: &mut Vec<Step>) -> Option<Self> {
+        // What was checked when the message is to be written is known only if nothing was pending.
+        let is_ready = |step: &Step| matches!(step.part, Part::Ready(_)) && !step.checks;
+        let is_place = |step: &Step| matches!(step.part, Part::Place(_)) && !step.checks;
+        let is_message = |step: &Step| matches!(step.part, Part::Message);
+        let has_place = match &**steps {
+            [ready, message, ..] if is_ready(ready) && is_message(message) => false,
+            [ready, place, message, ..]
+                if is_ready(ready)
+                    && ready.after.length == 0
+                    && is_place(place)
+                    && is_message(message) =>
+            {
+                true
+            }
+            _ => return None,
+        };
+        let mut front = steps.drain(..if has_place { 3 } else { 2 });
+        let (first, second) = (front.next()?, front.next()?);
+        let Part::Ready(ready) = first.part else {
+            return None;
+        };
+        let (place, before, message) = match second.part {
+            Part::Place(place) => (Some(place), second.after, front.next()?),
+            _ => (None, first.after, second),
+        };
+        Some(Self {
+            ready,
+            place,
+            before,
+            checks: message.checks,
+            after: message.after,
+        })
+    }
+
+    /// Appends it. Returns up to where everything has been checked.
+    #[inline]
+    fn write(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) -> usize {
+        self.ready.write(event, out);
+        if let Some(place) = &self.place {
+            place.write(event, out);
+        }
+        if self.before.length > 0 {
+            self.before.write(out);
+        }
+        let start = out.len();
+        event.write_message(out);
+        if self.checks {
+            escape_from(out, start);
+        }
+        if self.after.length > 0 {
+            self.after.write(out);
+        }
+        if self.checks { out.len() } else { start }
     }
 }
 
@@ -342,7 +443,7 @@ fn write_suffix(suffix: Option<&Plan>, event: &LogEvent<'_>, number: u64, out: &
 
 /// Decides where the checks are, after the last variable part of each stretch, and puts short texts
 /// behind the parts before them.
-fn steps(parts: Vec<(Part, Kind)>, is_escaped: bool) -> Box<[Step]> {
+fn steps(parts: Vec<(Part, Kind)>, is_escaped: bool) -> Vec<Step> {
     let last_raw = parts.iter().rposition(|(_, kind)| *kind == Kind::Raw);
     let mut steps: Vec<Step> = Vec::with_capacity(parts.len());
     let mut is_pending = false;
@@ -370,27 +471,30 @@ fn steps(parts: Vec<(Part, Kind)>, is_escaped: bool) -> Box<[Step]> {
     if let Some(last) = steps.last_mut() {
         last.checks |= is_pending && is_escaped;
     }
-    steps.into()
+    steps
 }
 
-/// Lets the message be written and the fields be kept in one pass, where both are shown in this order.
-fn share_pass(parts: &mut [(Part, Kind)]) {
-    let is = |part: &Part, wanted: fn(&Converter) -> bool| matches!(part, Part::Variable(converter) if wanted(converter));
-    let message = parts
-        .iter()
-        .position(|(part, _)| is(part, |converter| matches!(converter, Converter::Message)));
-    let Some(message) = message else { return };
-    let fields = parts.iter().skip(message).position(|(part, _)| {
-        is(part, |converter| {
-            matches!(converter, Converter::EventFields)
-        })
-    });
-    let Some(fields) = fields else { return };
-    if let Some((part, _)) = parts.get_mut(message) {
-        *part = Part::MessageOfBoth;
+/// Makes parts of their own of the converters that nearly every pattern has, and lets the message be
+/// written and the fields be kept in one pass, where both are shown in this order.
+fn name_common(parts: &mut [(Part, Kind)]) {
+    for (part, _) in &mut *parts {
+        let common = match part {
+            Part::Variable(Converter::Message) => Part::Message,
+            Part::Variable(Converter::SpanNames) => Part::SpanNames,
+            Part::Variable(Converter::SpanFields) => Part::SpanFields,
+            _ => continue,
+        };
+        *part = common;
     }
-    if let Some((part, _)) = parts.get_mut(message + fields) {
-        *part = Part::FieldsOfBoth;
+    let mut from_message = parts
+        .iter_mut()
+        .skip_while(|(part, _)| !matches!(part, Part::Message));
+    let message = from_message.next();
+    let fields =
+        from_message.find(|(part, _)| matches!(part, Part::Variable(Converter::EventFields)));
+    if let (Some((message, _)), Some((fields, _))) = (message, fields) {
+        *message = Part::MessageOfBoth;
+        *fields = Part::FieldsOfBoth;
     }
 }
 

@@ -32,8 +32,8 @@ pub(super) struct Ready {
     parts: Box<[ReadyPart]>,
     /// How many nanoseconds the text stays the same within a second.
     step: u32,
-    has_level: bool,
-    has_date: bool,
+    /// All ones if the level shows, so that each has a place of its own.
+    level_mask: usize,
     /// Whether within a second only the digits of fractions change.
     is_steady: bool,
 }
@@ -51,8 +51,8 @@ struct Slot {
     /// The run it belongs to; 0 is none.
     id: u64,
     second: i64,
-    /// Which step of that second.
-    step: u32,
+    /// The nanosecond from which on the text is right.
+    from: u32,
     length: u8,
     /// Whether `fractions` are all that changes within the second.
     is_steady: bool,
@@ -65,7 +65,7 @@ impl Slot {
     const EMPTY: Self = Self {
         id: 0,
         second: 0,
-        step: 0,
+        from: 0,
         length: 0,
         is_steady: false,
         fractions: [(0, 0); Fractions::MAX],
@@ -104,6 +104,9 @@ impl Slot {
     /// Renews the fractions.
     fn patch(&mut self, nanos: u32) {
         for (at, digits) in self.fractions {
+            if digits == 0 {
+                break;
+            }
             let (from, to) = (usize::from(at), usize::from(at) + usize::from(digits));
             if let Some(place) = self.text.get_mut(from..to) {
                 write_fraction(nanos, place);
@@ -135,8 +138,11 @@ impl Ready {
             id,
             first_slot: usize::try_from(id % RUNS as u64).unwrap_or_default() * STRIDE,
             step: 10_u32.pow(9 - precision.min(9)),
-            has_level: parts.iter().any(|p| matches!(p, ReadyPart::Level(_))),
-            has_date: dates().next().is_some(),
+            level_mask: if parts.iter().any(|p| matches!(p, ReadyPart::Level(_))) {
+                usize::MAX
+            } else {
+                0
+            },
             is_steady: dates().all(|(date, modifier)| date.is_steady() && modifier.is_none()),
             parts: parts.into(),
         }
@@ -145,30 +151,22 @@ impl Ready {
     /// Appends the text for `event`.
     #[inline]
     pub(super) fn write(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
-        let level = if self.has_level {
-            level::index(event.level())
-        } else {
-            0
-        };
+        let level = level::index(event.level());
         let stamp = event.timestamp();
-        let (second, step) = if self.has_date {
-            (stamp.seconds, stamp.nanos / self.step)
-        } else {
-            (0, 0)
-        };
         let is_written = SLOTS.try_with(|slots| {
             let Ok(mut slots) = slots.try_borrow_mut() else {
                 return false;
             };
-            let Some(slot) = slots.get_mut(self.first_slot + level) else {
+            let Some(slot) = slots.get_mut(self.first_slot + (level & self.level_mask)) else {
                 return false;
             };
-            if slot.id == self.id && slot.second == second && slot.step == step {
+            if slot.id == self.id
+                && slot.second == stamp.seconds
+                && stamp.nanos.wrapping_sub(slot.from) < self.step
+            {
                 slot.copy_to(out);
             } else {
                 self.refresh(slot, stamp, level, out);
-                slot.second = second;
-                slot.step = step;
             }
             true
         });
@@ -180,6 +178,7 @@ impl Ready {
     /// Appends the text for another time, and keeps it.
     #[inline(never)]
     fn refresh(&self, slot: &mut Slot, stamp: Timestamp, level: usize, out: &mut Vec<u8>) {
+        slot.from = stamp.nanos - stamp.nanos % self.step;
         if slot.id == self.id && slot.is_steady && slot.second == stamp.seconds {
             slot.patch(stamp.nanos);
             slot.copy_to(out);
@@ -189,6 +188,7 @@ impl Ready {
         let mut fractions = Fractions::default();
         self.render(stamp, level, out, &mut fractions);
         slot.id = self.id;
+        slot.second = stamp.seconds;
         slot.is_steady = self.is_steady;
         slot.store(out.get(start..).unwrap_or_default(), &fractions, start);
     }

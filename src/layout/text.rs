@@ -77,17 +77,30 @@ pub(super) fn push_padded(out: &mut Vec<u8>, number: i64, width: usize) {
 #[inline]
 pub(super) fn write_fraction(nanos: u32, digits: &mut [u8]) {
     // Divisors that the compiler knows are multiplications.
-    let mut rest = match digits.len() {
-        3 => nanos / 1_000_000,
-        6 => nanos / 1_000,
-        9 => nanos,
-        count => (count..9).fold(nanos, |rest, _| rest / 10),
-    };
-    for digit in digits.iter_mut().rev() {
-        // A remainder of ten fits.
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
+    match digits {
+        [a, b, c] => [*a, *b, *c] = three_digits(nanos / 1_000_000),
+        [a, b, c, d, e, f] => {
+            let micros = nanos / 1_000;
+            [*a, *b, *c] = three_digits(micros / 1_000);
+            [*d, *e, *f] = three_digits(micros % 1_000);
+        }
+        digits => {
+            let mut rest = (digits.len()..9).fold(nanos, |rest, _| rest / 10);
+            for digit in digits.iter_mut().rev() {
+                // A remainder of ten fits.
+                *digit = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+        }
     }
+}
+
+/// The digits of a number below a thousand, of which the first is taken off by itself.
+#[inline]
+fn three_digits(number: u32) -> [u8; 3] {
+    let rest = number % 100;
+    let digit = |digit: u32| b'0' + (digit & 0xf) as u8;
+    [digit(number / 100), digit(rest / 10), digit(rest % 10)]
 }
 
 /// The line of a table that `member` is listed below: lines of members begin with a space.
