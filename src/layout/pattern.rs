@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::Layout;
+use super::budget::Budget;
 use super::escape::Escape;
 use super::notes::Notes;
 use super::notes::shown;
@@ -282,6 +283,7 @@ impl PatternLayoutBuilder {
         let setting = Setting {
             zone: &zone,
             is_escaped: self.escape == Escape::Text,
+            budget: &Budget::default(),
         };
         let plan = plan(&self.pattern, setting, &mut notes)?;
         Ok(PatternLayout {
@@ -462,7 +464,7 @@ mod tests {
             ),
             (
                 "%blue(%m)",
-                "expected `%blue{pattern}`, found 0 options at byte 0; logback writes its patterns \
+                "expected `%blue{pattern}`, found no option at byte 0; logback writes its patterns \
                  in parentheses, Log4j in braces",
             ),
             (

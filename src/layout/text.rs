@@ -1,5 +1,8 @@
 //! Small helpers on text that is being rendered: counting characters, writing numbers.
 
+/// Beyond this nothing more is added to what an event prints: a record is cut long before.
+pub(super) const MAX_RENDERED: usize = 1 << 20;
+
 /// Whether a character begins with `byte`.
 #[inline]
 pub(super) fn starts_char(byte: u8) -> bool {
