@@ -455,7 +455,7 @@ mod tests {
             (
                 "%clr{%m}",
                 "unknown conversion word `%clr` at byte 0; it is Spring Boot's, write `%highlight` \
-                 or `%style`, Log4j reads it as `%c` and the text `lr`",
+                 or `%style`; Log4j reads it as `%c` and the text `lr`",
             ),
             (
                 "a %tp",
