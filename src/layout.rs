@@ -1,5 +1,6 @@
 //! Layouts: what turns an event into the bytes of one record.
 
+mod budget;
 mod composite;
 mod converter;
 mod date;

@@ -1,10 +1,12 @@
 //! Words with a pattern in their options.
 
+use super::budget::Budget;
 use super::encode::Encoding;
 use super::keyword::Word;
 use super::notes::Notes;
 use super::parser::OptionText;
 use super::parser::Specifier;
+use super::parser::number_of;
 use super::replace::Fault;
 use super::replace::Replacement;
 use super::replace::ReplacementError;
@@ -39,6 +41,7 @@ pub(super) fn compile<'p>(
     specifier: &Specifier<'p>,
     name: &str,
     word: Word,
+    budget: &Budget,
     notes: &mut Notes,
 ) -> Result<Option<Unit<'p>>, PatternError> {
     let options = specifier.options.as_slice();
@@ -76,6 +79,7 @@ pub(super) fn compile<'p>(
         },
         Word::MaxLength => Effect::Cut(length(second, notes)?),
         Word::NotEmpty => Effect::NotEmpty,
+        Word::Replace if !budget.take_expression(specifier, notes)? => return Ok(None),
         Word::Replace => match (second, options.get(2)) {
             (Some(regex), Some(text)) => match replacement(regex, *text, notes)? {
                 Some(replacement) => Effect::Replace(Box::new(replacement), text.text),
@@ -143,14 +147,15 @@ fn too_few(specifier: &Specifier<'_>, name: &str, word: Word) -> PatternError {
         Word::Style => "{pattern}{style words}",
         _ => "{pattern}{text}{substitution}",
     };
-    let found = specifier.options.len();
-    let is_logback = found == 0 && matches!(word, Word::Colour | Word::Highlight | Word::Replace);
+    let found = number_of(&specifier.options);
+    let is_logback = specifier.options.is_empty()
+        && matches!(word, Word::Colour | Word::Highlight | Word::Replace);
     let hint = if is_logback {
         "logback writes its patterns in parentheses, Log4j in braces"
     } else {
         ""
     };
-    let message = format!("expected `%{name}{form}`, found {found} options");
+    let message = format!("expected `%{name}{form}`, found {found}");
     specifier.error(message).hint(hint)
 }
 

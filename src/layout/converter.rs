@@ -10,6 +10,7 @@ use super::fields;
 use super::lookup::Lookup;
 use super::marker;
 use super::name::Precision;
+use super::text::MAX_RENDERED;
 use super::text::push_number;
 use crate::event::LogEvent;
 use crate::sys::Timestamp;
@@ -213,9 +214,13 @@ fn write_location(event: &LogEvent<'_>, out: &mut Vec<u8>) {
 
 /// `{k1=v1, k2=v2}` in the order of `names`, without those that are missing.
 fn write_some(event: &LogEvent<'_>, names: &[String], out: &mut Vec<u8>) {
+    let most = out.len() + MAX_RENDERED;
     out.push(b'{');
     let mut is_first = true;
     for name in names {
+        if out.len() > most {
+            break;
+        }
         if let Some(value) = event.spans().field(name) {
             if !is_first {
                 out.extend_from_slice(b", ");

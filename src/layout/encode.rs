@@ -1,6 +1,8 @@
 //! `%enc`: text made fit for HTML, XML, JSON, or for a log that is read line by line.
 
 use super::escape::hostile_at;
+use super::text::MAX_RENDERED;
+use super::text::starts_char;
 
 /// What a text is made fit for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +36,8 @@ impl Encoding {
 
     /// Encodes what follows `start` in `out`. With `is_escaped`, JSON also gets escapes of its own for
     /// what would turn text round or end a line elsewhere; the others are given escaped text.
+    ///
+    /// Each encoding of an encoding is longer by a factor, so what is too much is dropped.
     pub(super) fn apply(self, out: &mut Vec<u8>, start: usize, is_escaped: bool) {
         let text = out.get(start..).unwrap_or_default();
         let Some(first) = (0..text.len()).find(|at| self.encoded(text, *at, is_escaped).is_some())
@@ -44,8 +48,12 @@ impl Encoding {
         let end = out.len();
         let mut at = start + first;
         let from = at;
+        let most = end + (end - from).max(MAX_RENDERED);
         while at < end {
             let text = out.get(at..end).unwrap_or_default();
+            if out.len() >= most && text.first().is_some_and(|byte| starts_char(*byte)) {
+                break;
+            }
             let Some((code, length)) = self.encoded(text, 0, is_escaped) else {
                 let byte = text.first().copied().unwrap_or_default();
                 out.push(byte);

@@ -5,6 +5,7 @@ use std::error::Error;
 use super::escape::escape_from;
 use super::notes::Notes;
 use super::parser::OptionText;
+use super::text::MAX_RENDERED;
 use super::text::trim;
 use crate::error::PatternError;
 use crate::event::FIELD_LIMIT;
@@ -176,7 +177,12 @@ impl ErrorText {
         } else {
             CAUSED_BY
         };
+        let end = out.len() + MAX_RENDERED;
         for (index, error) in chain.iter().take(most).enumerate() {
+            // A separator may be as long as the pattern.
+            if out.len() > end {
+                break;
+            }
             if index > 0 {
                 out.extend_from_slice(between);
             }

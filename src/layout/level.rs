@@ -3,7 +3,7 @@
 use tracing::Level;
 
 use super::notes::Notes;
-use super::notes::shown;
+use super::parser::OptionText;
 use crate::error::PatternError;
 
 /// How many levels there are.
@@ -40,30 +40,27 @@ pub(super) fn is_unused(name: &str) -> bool {
 
 /// The text of each level. None where Log4j could not make the converter.
 pub(super) fn texts(
-    option: Option<(&str, usize)>,
+    option: Option<OptionText<'_>>,
     notes: &mut Notes,
 ) -> Result<Option<[String; LEVELS]>, PatternError> {
-    let Some((option, offset)) = option else {
+    let Some(option) = option else {
         return Ok(Some(NAMES.map(str::to_owned)));
     };
     let mut labels: [Option<&str>; LEVELS] = [None; LEVELS];
     let mut length = usize::MAX;
     let mut is_lower_case = false;
-    for item in items(option) {
-        let wrong = |what: String| PatternError::new(offset, option.len(), what);
+    for item in items(option.text) {
         let Some((name, value)) = pair(item) else {
-            notes.mistake(wrong(format!(
-                "expected `LEVEL=label`, `length=number` or `lowerCase=true`, found `{}`",
-                shown(item)
-            )))?;
+            let error = option
+                .part(item)
+                .error("expected `LEVEL=label`, `length=number` or `lowerCase=true`, found");
+            notes.mistake(error)?;
             continue;
         };
         if name.eq_ignore_ascii_case("length") {
             let Some(number) = value.parse().ok().and_then(|n: i32| n.try_into().ok()) else {
-                notes.mistake(wrong(format!(
-                    "expected a number of letters, found `{}`",
-                    shown(value)
-                )))?;
+                let value = option.part(value);
+                notes.mistake(value.error("expected a number of letters, found"))?;
                 return Ok(None);
             };
             length = number;
@@ -75,7 +72,7 @@ pub(super) fn texts(
             .iter()
             .any(|unused| unused.eq_ignore_ascii_case(name))
         {
-            notes.mistake(wrong(format!("unknown level `{}`", shown(name))))?;
+            notes.mistake(option.part(name).error("unknown level"))?;
         }
     }
     let mut texts = NAMES.map(str::to_owned);
@@ -131,14 +128,18 @@ fn pair(item: &str) -> Option<(&str, &str)> {
 mod tests {
     use super::*;
 
+    fn whole(text: &str) -> OptionText<'_> {
+        OptionText { text, offset: 0 }
+    }
+
     fn lenient(option: &str) -> Option<[String; LEVELS]> {
-        texts(Some((option, 0)), &mut Notes::new(true)).unwrap()
+        texts(Some(whole(option)), &mut Notes::new(true)).unwrap()
     }
 
     #[track_caller]
     fn check(option: &str, expected: [&str; LEVELS]) {
         assert_eq!(lenient(option).unwrap(), expected);
-        let strict = texts(Some((option, 0)), &mut Notes::new(false));
+        let strict = texts(Some(whole(option)), &mut Notes::new(false));
         assert_eq!(strict.unwrap().unwrap(), expected);
     }
 
@@ -157,14 +158,14 @@ mod tests {
     fn mistakes_are_errors_or_ignored_or_spoil_the_converter() {
         for option in ["", "WARN", "WARN=", "=x", "NOPE=x", "WARN=a=b", "a,,b"] {
             assert!(
-                texts(Some((option, 0)), &mut Notes::new(false)).is_err(),
+                texts(Some(whole(option)), &mut Notes::new(false)).is_err(),
                 "{option}"
             );
             assert_eq!(lenient(option).unwrap(), NAMES, "{option}");
         }
         for option in ["length=-1", "length=x", "length=1.5"] {
             assert!(
-                texts(Some((option, 0)), &mut Notes::new(false)).is_err(),
+                texts(Some(whole(option)), &mut Notes::new(false)).is_err(),
                 "{option}"
             );
             assert_eq!(lenient(option), None, "{option}");

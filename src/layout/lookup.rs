@@ -4,6 +4,7 @@
 //! none of them leaves the process.
 
 use super::marker;
+use super::notes::shown;
 use super::text::push_number;
 use crate::event::LogEvent;
 
@@ -91,6 +92,28 @@ pub(super) fn extent(text: &str) -> &str {
 /// Whether something is looked up for `whole`, or it is known what is put in.
 pub(super) fn is_known(whole: &str) -> bool {
     read(whole).is_some()
+}
+
+/// What is wrong with `whole`, of which nothing is known, and what to write.
+pub(super) fn fault(whole: &str) -> (String, &'static str) {
+    if whole == BEGIN {
+        return (format!("a `{BEGIN}` without its `}}`"), "`$${` is text");
+    }
+    let inner = whole.get(BEGIN.len()..).unwrap_or_default();
+    if let Some((prefix, name)) = inner.split_once(':')
+        && prefix.eq_ignore_ascii_case("env")
+        && !name.contains([':', '{'])
+    {
+        let message = format!(
+            "no environment variable `{}`",
+            shown(name.trim_end_matches('}'))
+        );
+        return (message, "`${env:NAME:-default}` has a default");
+    }
+    (
+        format!("no look-up such as `{}` is made", shown(whole)),
+        "`${ctx:name}`, `${map:name}`, `${event:Level}` and `${env:NAME}` are; `$${` is text",
+    )
 }
 
 /// What stands for a look-up that is not known.

@@ -49,6 +49,11 @@ impl Notes {
         }
     }
 
+    /// The same strictness for a text that is read again, whose warnings are kept already.
+    pub(super) fn again(&self) -> Self {
+        Self::new(self.lenient)
+    }
+
     pub(super) fn into_warnings(self) -> Vec<PatternError> {
         self.warnings
     }

@@ -3,6 +3,7 @@
 use super::keyword::continues_identifier;
 use super::keyword::starts_identifier;
 use super::lookup::extent;
+use super::lookup::fault;
 use super::lookup::is_known;
 use super::modifier::MAX_WIDTH;
 use super::modifier::Modifier;
@@ -49,11 +50,34 @@ pub(super) struct OptionText<'p> {
     pub(super) offset: usize,
 }
 
-impl OptionText<'_> {
+impl<'p> OptionText<'p> {
+    /// What of this option `text` is, which was cut out of it.
+    pub(super) fn part(&self, text: &'p str) -> Self {
+        let start = self.text.as_ptr().addr();
+        let at = text.as_ptr().addr().saturating_sub(start);
+        Self {
+            text,
+            offset: self.offset + at.min(self.text.len()),
+        }
+    }
+
     /// An error about this option; `message` ends where the option is shown.
     pub(super) fn error(&self, message: &str) -> PatternError {
-        let message = format!("{message} `{}`", shown(self.text));
+        let message = if self.text.is_empty() && message.ends_with("found") {
+            format!("{message} nothing")
+        } else {
+            format!("{message} `{}`", shown(self.text))
+        };
         PatternError::new(self.offset, self.text.len(), message)
+    }
+}
+
+/// How many options there are, in words.
+pub(super) fn number_of(options: &[OptionText<'_>]) -> String {
+    match options.len() {
+        0 => "no option".to_owned(),
+        1 => "1 option".to_owned(),
+        more => format!("{more} options"),
     }
 }
 
@@ -197,14 +221,15 @@ impl<'p> Parser<'p, '_> {
     /// `${…}`, which must be one that is known, or have its dollar sign doubled.
     fn lookup(&mut self, start: usize) -> Result<(), PatternError> {
         let before = self.pattern.get(..start).unwrap_or_default();
-        let whole = extent(self.pattern.get(start..).unwrap_or_default());
-        if before.ends_with('$') || is_known(whole) {
+        if before.ends_with('$') {
             return Ok(());
         }
-        let message = format!("no look-up such as `{}` is made", shown(whole));
-        self.mistake(PatternError::new(start, whole.len(), message).hint(
-            "`${ctx:name}`, `${map:name}`, `${event:Level}` and `${env:NAME}` are; `$${` is text",
-        ))
+        let whole = extent(self.pattern.get(start..).unwrap_or_default());
+        if is_known(whole) {
+            return Ok(());
+        }
+        let (message, hint) = fault(whole);
+        self.mistake(PatternError::new(start, whole.len(), message).hint(hint))
     }
 
     /// The states after a `%`.

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::Layout;
+use super::budget::Budget;
 use super::date::Defaults;
 use super::date::default_locale;
 use super::escape::Escape;
@@ -306,6 +307,7 @@ impl PatternLayoutBuilder {
         let setting = Setting {
             defaults: &defaults,
             is_escaped: self.escape == Escape::Text,
+            budget: &Budget::default(),
         };
         let plan = plan(&self.pattern, setting, &mut notes)?;
         Ok(PatternLayout {
@@ -490,7 +492,7 @@ mod tests {
             (
                 "%clr{%m}",
                 "unknown conversion word `%clr` at byte 0; it is Spring Boot's, write `%highlight` \
-                 or `%style`, Log4j reads it as `%c` and the text `lr`",
+                 or `%style`; Log4j reads it as `%c` and the text `lr`",
             ),
             (
                 "a %tp",
@@ -499,7 +501,7 @@ mod tests {
             ),
             (
                 "%blue(%m)",
-                "expected `%blue{pattern}`, found 0 options at byte 0; logback writes its patterns \
+                "expected `%blue{pattern}`, found no option at byte 0; logback writes its patterns \
                  in parentheses, Log4j in braces",
             ),
             (

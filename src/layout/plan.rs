@@ -16,12 +16,11 @@ use super::ready::Ready;
 use super::replace::Replacement;
 use super::style::RESET;
 use super::style::Styles;
+use super::text::MAX_RENDERED;
 use super::text::cut_chars;
 use super::text::equals_ignore_case;
 use crate::event::LogEvent;
 
-/// Beyond this no further variable part is rendered: a record is cut long before.
-const MAX_RENDERED: usize = 1024 * 1024;
 /// A longer limit than this puts a mark behind what it cut.
 const LONG_LIMIT: usize = 20;
 const CUT_MARK: &[u8] = b"...";
@@ -133,6 +132,15 @@ pub(super) struct Short {
     text: [u8; 16],
 }
 
+/// What holds for all patterns of one rendering.
+#[derive(Debug, Clone, Copy)]
+struct Pass {
+    /// What `%sn` prints.
+    number: u64,
+    /// Where no further variable part is rendered, inside of others neither.
+    end: usize,
+}
+
 /// What the check has to know about a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -183,13 +191,13 @@ impl Plan {
         } else {
             0
         };
-        self.write(event, number, out);
+        let end = out.len() + MAX_RENDERED;
+        self.write(event, Pass { number, end }, out);
     }
 
     #[inline]
-    fn write(&self, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
-        let begin = out.len();
-        let mut checked = begin;
+    fn write(&self, event: &LogEvent<'_>, pass: Pass, out: &mut Vec<u8>) {
+        let mut checked = out.len();
         if let Some(head) = &self.head {
             checked = head.write(event, out);
             if self.steps.is_empty() {
@@ -201,7 +209,7 @@ impl Plan {
             match &step.part {
                 Part::Ready(ready) => ready.write(event, out),
                 Part::Message => event.write_message(out),
-                part => self.write_other(part, event, number, begin, &mut stamp, out),
+                part => self.write_other(part, event, pass, &mut stamp, out),
             }
             if step.checks {
                 escape_from(out, checked);
@@ -221,8 +229,7 @@ impl Plan {
         &self,
         part: &Part,
         event: &LogEvent<'_>,
-        number: u64,
-        begin: usize,
+        pass: Pass,
         stamp: &mut Stamp,
         out: &mut Vec<u8>,
     ) {
@@ -232,14 +239,14 @@ impl Plan {
             Part::Short(short) => short.write(out),
             Part::Literal(text) => out.extend_from_slice(text.as_bytes()),
             // What is too long anyway is not made longer.
-            _ if start - begin >= MAX_RENDERED => {}
+            _ if start >= pass.end => {}
             Part::SpanNames => out.extend_from_slice(event.spans().names_text().as_bytes()),
             Part::SpanFields => out.extend_from_slice(event.spans().fields_text().as_bytes()),
             Part::MessageOfBoth => *stamp = fields::write_message(event, out),
             Part::FieldsOfBoth => fields::write_kept(event, *stamp, out),
-            Part::Variable(converter) => converter.write(event, number, out),
+            Part::Variable(converter) => converter.write(event, pass.number, out),
             Part::Modified(converter, modifier) => {
-                converter.write(event, number, out);
+                converter.write(event, pass.number, out);
                 if self.is_escaped {
                     // Widths count what is shown.
                     escape_from(out, start);
@@ -247,7 +254,7 @@ impl Plan {
                 modifier.apply(out, start);
             }
             Part::Nested(nested, modifier) => {
-                nested.write(event, number, out);
+                nested.write(event, pass, out);
                 modifier.apply_if_any(out, start);
             }
             Part::Ready(_) | Part::Message => {}
@@ -353,15 +360,15 @@ impl Nested {
     }
 
     #[inline(never)]
-    fn write(&self, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
+    fn write(&self, event: &LogEvent<'_>, pass: Pass, out: &mut Vec<u8>) {
         let start = out.len();
         match self {
-            Self::Plain(plan) => plan.write(event, number, out),
+            Self::Plain(plan) => plan.write(event, pass, out),
             Self::Styled(styles, plan) => {
                 let style = styles.get(level::index(event.level()));
                 out.extend_from_slice(style.map_or("", String::as_str).as_bytes());
                 let inner = out.len();
-                plan.write(event, number, out);
+                plan.write(event, pass, out);
                 if out.len() == inner {
                     out.truncate(start);
                 } else {
@@ -369,27 +376,27 @@ impl Nested {
                 }
             }
             Self::Encoded(encoding, plan, after) => {
-                plan.write(event, number, out);
+                plan.write(event, pass, out);
                 encoding.apply(out, start, *after == After::Escape);
             }
             Self::Cut(limit, plan) => {
-                plan.write(event, number, out);
+                plan.write(event, pass, out);
                 if cut_chars(out, start, *limit) && *limit > LONG_LIMIT {
                     out.extend_from_slice(CUT_MARK);
                 }
             }
             Self::Replaced(replacement, plan, after) => {
-                plan.write(event, number, out);
+                plan.write(event, pass, out);
                 replacement.apply(out, start);
                 if *after == After::Escape {
                     escape_from(out, start);
                 }
             }
-            Self::Compared(comparison) => comparison.write(event, number, out),
-            Self::NotEmpty(tracked) => write_not_empty(tracked, event, number, out),
+            Self::Compared(comparison) => comparison.write(event, pass, out),
+            Self::NotEmpty(tracked) => write_not_empty(tracked, event, pass, out),
             Self::Error(text, suffix, is_escaped) => {
                 text.write(event, *is_escaped, out, &mut |out| {
-                    write_suffix(suffix.as_ref(), event, number, out);
+                    write_suffix(suffix.as_ref(), event, pass, out);
                 });
             }
         }
@@ -397,9 +404,9 @@ impl Nested {
 }
 
 impl Comparison {
-    fn write(&self, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
+    fn write(&self, event: &LogEvent<'_>, pass: Pass, out: &mut Vec<u8>) {
         let start = out.len();
-        self.inner.write(event, number, out);
+        self.inner.write(event, pass, out);
         let text = out.get(start..).unwrap_or_default();
         let is_equal = [&self.test, &self.escaped_test].into_iter().any(|test| {
             if self.ignores_case {
@@ -410,17 +417,17 @@ impl Comparison {
         });
         if is_equal {
             out.truncate(start);
-            self.substitution.write(event, number, out);
+            self.substitution.write(event, pass, out);
         }
     }
 }
 
-fn write_not_empty(tracked: &[Tracked], event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
+fn write_not_empty(tracked: &[Tracked], event: &LogEvent<'_>, pass: Pass, out: &mut Vec<u8>) {
     let start = out.len();
     let mut is_kept = false;
     for part in tracked {
         let from = out.len();
-        part.plan.write(event, number, out);
+        part.plan.write(event, pass, out);
         if let Some(empty) = part.empty {
             is_kept |= out.get(from..) != Some(empty.as_bytes());
         }
@@ -431,11 +438,14 @@ fn write_not_empty(tracked: &[Tracked], event: &LogEvent<'_>, number: u64, out: 
 }
 
 /// A space and the suffix; nothing for an empty one.
-fn write_suffix(suffix: Option<&Plan>, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
+fn write_suffix(suffix: Option<&Plan>, event: &LogEvent<'_>, pass: Pass, out: &mut Vec<u8>) {
     let Some(suffix) = suffix else { return };
     let start = out.len();
+    if start >= pass.end {
+        return;
+    }
     out.push(b' ');
-    suffix.write(event, number, out);
+    suffix.write(event, pass, out);
     if out.len() == start + 1 {
         out.truncate(start);
     }

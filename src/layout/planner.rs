@@ -1,5 +1,6 @@
 //! Compiles a pattern: gathers the parts of a plan, joins what can be one, and does so for patterns inside.
 
+use super::budget::Budget;
 use super::converter::Converter;
 use super::date::Defaults;
 use super::encode::Encoding;
@@ -37,6 +38,8 @@ use crate::error::PatternError;
 pub(super) struct Setting<'a> {
     pub(super) defaults: &'a Defaults,
     pub(super) is_escaped: bool,
+    /// What all of them together may still take.
+    pub(super) budget: &'a Budget,
 }
 
 /// Compiles `pattern`.
@@ -52,6 +55,7 @@ pub(super) fn plan(
     let place = Place {
         setting,
         is_escaped: setting.is_escaped,
+        is_suffix: false,
         depth: 0,
     };
     place.plan(whole, notes)
@@ -63,6 +67,8 @@ struct Place<'a> {
     setting: Setting<'a>,
     /// Whether this pattern escapes its text; if not, whoever holds it does.
     is_escaped: bool,
+    /// Whether it is, or is inside of, what ends the lines of an error.
+    is_suffix: bool,
     depth: usize,
 }
 
@@ -117,8 +123,17 @@ impl Place<'_> {
                 }
                 Piece::Specifier(specifier) => specifier,
             };
-            match compile(&specifier, self.setting.defaults, notes)? {
+            match compile(
+                &specifier,
+                self.setting.defaults,
+                self.setting.budget,
+                notes,
+            )? {
                 Some((unit, rest)) if !is_broken(&unit, notes)? => {
+                    let budget = self.setting.budget;
+                    if !budget.take_text(&unit, &specifier, notes)? {
+                        continue;
+                    }
                     units.push((unit, specifier.modifier));
                     if !rest.is_empty() {
                         units.push(literal(rest));
@@ -157,7 +172,8 @@ impl Place<'_> {
                 let plan = self.raw_inside().plan(pattern, notes)?;
                 // Once they are mixed, what is layout and what is data cannot be told apart.
                 if self.is_escaped && (plan.is_dirty() || !is_harmless(substitution.as_bytes())) {
-                    let plan = inside.plan(pattern, &mut Notes::new(true))?;
+                    // What is wrong with the pattern was noted above.
+                    let plan = inside.plan(pattern, &mut notes.again())?;
                     Nested::Replaced(replacement, plan, After::Nothing)
                 } else {
                     Nested::Replaced(replacement, plan, After::escape_if(self.is_escaped))
@@ -168,9 +184,13 @@ impl Place<'_> {
 
     /// The pattern that ends the lines of an error. Errors in it show nothing.
     fn suffix(self, pattern: OptionText<'_>, notes: &mut Notes) -> Result<Plan, PatternError> {
-        let mut planner = Planner::new(self);
-        for (unit, modifier) in self.units(pattern, notes)? {
-            if !self.shows_error(&unit)? {
+        let place = Self {
+            is_suffix: true,
+            ..self.inside()
+        };
+        let mut planner = Planner::new(place);
+        for (unit, modifier) in place.units(pattern, notes)? {
+            if !place.shows_error(&unit)? {
                 planner.unit(unit, modifier, notes)?;
             }
         }
@@ -337,10 +357,11 @@ impl<'a> Planner<'a> {
                 };
                 self.part(part, kind);
             }
+            // An error for each line of an error, and so on, would have no end.
+            Unit::Error(..) if self.place.is_suffix => {}
             Unit::Error(text, suffix) => {
-                let inside = self.place.inside();
                 let suffix = suffix
-                    .map(|suffix| inside.suffix(suffix, notes))
+                    .map(|suffix| self.place.suffix(suffix, notes))
                     .transpose()?;
                 let nested = Nested::Error(text, suffix, self.place.is_escaped);
                 self.part(Part::Nested(Box::new(nested), modifier), Kind::Dirty);

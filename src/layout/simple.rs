@@ -13,6 +13,8 @@ use super::modifier::MAX_WIDTH;
 use super::name::Precision;
 use super::notes::Notes;
 use super::parser::OptionText;
+use super::parser::Specifier;
+use super::parser::number_of;
 use super::text::trim;
 use super::unit::Unit;
 use crate::error::PatternError;
@@ -20,17 +22,17 @@ use crate::sys::Timestamp;
 
 /// Compiles such a word. None where Log4j prints its text instead.
 pub(super) fn compile<'p>(
+    specifier: &Specifier<'p>,
     word: Word,
-    options: &[OptionText<'p>],
     defaults: &Defaults,
     notes: &mut Notes,
 ) -> Result<Option<Unit<'p>>, PatternError> {
+    let options = specifier.options.as_slice();
     let first = options.first().copied();
     let unit = match word {
         Word::Date => Unit::Date(DateFormat::parse(options, defaults, notes)?),
         Word::Level => {
-            let option = first.map(|option| (option.text, option.offset));
-            return Ok(texts(option, notes)?.map(Unit::Level));
+            return Ok(texts(first, notes)?.map(Unit::Level));
         }
         Word::Error | Word::RootError => {
             let error = ErrorText::parse(options, word == Word::RootError, notes)?;
@@ -42,7 +44,7 @@ pub(super) fn compile<'p>(
         Word::ProcessId => Unit::Constant(std::process::id().to_string()),
         // An event is rendered before it is in a batch.
         Word::EndOfBatch => Unit::Constant("false".to_owned()),
-        Word::Repeat => return Ok(repeated(options, notes)?.map(Unit::Constant)),
+        Word::Repeat => return Ok(repeated(specifier, notes)?.map(Unit::Constant)),
         Word::Logger | Word::Class => {
             let Some(precision) = precision(first, notes)? else {
                 return Ok(None);
@@ -53,6 +55,7 @@ pub(super) fn compile<'p>(
                 Converter::Class(precision)
             })
         }
+        Word::SpanFields => Unit::Variable(span_fields(first, notes)?),
         Word::Uuid => Unit::Variable(Converter::Uuid(is_random_uuid(options, notes)?)),
         _ => return Ok(variable(word, first).map(Unit::Variable)),
     };
@@ -66,7 +69,6 @@ fn variable(word: Word, option: Option<OptionText<'_>>) -> Option<Converter> {
             Some(name) => Converter::EventField(name.text.to_owned()),
             None => Converter::EventFields,
         },
-        Word::SpanFields => span_fields(option),
         Word::SpanNames => Converter::SpanNames,
         Word::File => Converter::File,
         Word::Line => Converter::Line,
@@ -109,12 +111,11 @@ fn is_html(options: &[OptionText<'_>]) -> bool {
 }
 
 /// `%repeat{text}{count}`: the text, so many times.
-fn repeated(options: &[OptionText<'_>], notes: &mut Notes) -> Result<Option<String>, PatternError> {
-    let [text, count] = options else {
-        let found = options.len();
-        let at = options.first().map_or(0, |option| option.offset);
-        let message = format!("expected two options, a text and a number, found {found}");
-        notes.mistake(PatternError::new(at, 0, message))?;
+fn repeated(specifier: &Specifier<'_>, notes: &mut Notes) -> Result<Option<String>, PatternError> {
+    let [text, count] = specifier.options.as_slice() else {
+        let found = number_of(&specifier.options);
+        let message = format!("expected `%repeat{{text}}{{number}}`, found {found}");
+        notes.mistake(specifier.error(message))?;
         return Ok(None);
     };
     let number = match count.text {
@@ -144,20 +145,28 @@ fn is_random_uuid(options: &[OptionText<'_>], notes: &mut Notes) -> Result<bool,
         notes.mistake(first.error("expected `RANDOM` or `TIME`, found"))?;
     }
     if let Some(surplus) = options.get(1) {
-        notes.mistake(surplus.error("`%uuid` has one option, this is one more:"))?;
+        notes.mistake(surplus.error("`%uuid` has no use for the option"))?;
     }
     Ok(is_random)
 }
 
-fn span_fields(option: Option<OptionText<'_>>) -> Converter {
+fn span_fields(
+    option: Option<OptionText<'_>>,
+    notes: &mut Notes,
+) -> Result<Converter, PatternError> {
     let Some(option) = option else {
-        return Converter::SpanFields;
+        return Ok(Converter::SpanFields);
     };
+    if option.text.contains(":-") {
+        let error = option.error("a field has no default here:");
+        notes.mistake(error.hint("it is logback's, write `${ctx:name:-default}`"))?;
+    }
     if option.text.find(',').is_none_or(|at| at == 0) {
-        return Converter::SpanField(option.text.to_owned());
+        return Ok(Converter::SpanField(option.text.to_owned()));
     }
     let names = option.text.split(',').map(|name| name.trim().to_owned());
-    Converter::SomeSpanFields(names.filter(|name| !name.is_empty()).collect())
+    let names = names.filter(|name| !name.is_empty()).collect();
+    Ok(Converter::SomeSpanFields(names))
 }
 
 /// When the process made its first pattern, which stands for its start; by the wall clock, and by

@@ -1,5 +1,6 @@
 //! One specifier, compiled: which word it begins with, and what that word and its options mean.
 
+use super::budget::Budget;
 use super::composite;
 use super::date::Defaults;
 use super::keyword::Word;
@@ -21,6 +22,7 @@ pub(super) type Compiled<'p> = (Unit<'p>, &'p str);
 pub(super) fn compile<'p>(
     specifier: &Specifier<'p>,
     defaults: &Defaults,
+    budget: &Budget,
     notes: &mut Notes,
 ) -> Result<Option<Compiled<'p>>, PatternError> {
     let Some((name, word)) = find_word(specifier, notes)? else {
@@ -33,9 +35,9 @@ pub(super) fn compile<'p>(
         return Err(PatternError::new(specifier.offset, length, message).hint(why));
     }
     let unit = if composite::is_composite(word) {
-        composite::compile(specifier, name, word, notes)?
+        composite::compile(specifier, name, word, budget, notes)?
     } else {
-        let unit = simple::compile(word, &specifier.options, defaults, notes)?;
+        let unit = simple::compile(specifier, word, defaults, notes)?;
         if unit.is_some() {
             check_surplus(word, name, &specifier.options, notes)?;
         }
@@ -66,7 +68,7 @@ fn unknown_word(specifier: &Specifier<'_>, found: Option<(&'static str, Word)>) 
     let identifier = specifier.identifier;
     let mut hint = String::new();
     if let Some(whose) = foreign(identifier) {
-        hint = format!("{whose}, ");
+        hint = format!("{whose}; ");
     } else if let Some(meant) = closest(identifier)
         && found.is_none_or(|(name, _)| name != meant)
     {
@@ -80,7 +82,7 @@ fn unknown_word(specifier: &Specifier<'_>, found: Option<(&'static str, Word)>) 
     let message = format!("unknown conversion word `%{}`", shown(identifier));
     specifier
         .error(message)
-        .hint(hint.trim_end_matches([',', ' ']))
+        .hint(hint.trim_end_matches([';', ' ']))
 }
 
 /// Options that have no effect are a mistake: their author expected one.

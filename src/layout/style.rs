@@ -1,10 +1,11 @@
 //! Colours: the words of `%style` and `%highlight`, as the sequences that a terminal reads.
 
+use std::collections::HashMap;
+
 use super::level::LEVELS;
 use super::level::index_of_name;
 use super::level::is_unused;
 use super::notes::Notes;
-use super::notes::shown;
 use super::parser::OptionText;
 use super::text::is_space;
 use super::text::trim;
@@ -105,14 +106,14 @@ pub(super) fn highlight(
     let Some(option) = option else {
         return Ok(styles);
     };
-    for (name, value) in in_order_of_java(pairs(option, notes)?) {
+    for (name, item) in in_order_of_java(pairs(option, notes)?) {
+        let value = item.value;
         if name == "STYLE" {
             match value {
                 _ if value.eq_ignore_ascii_case("default") => styles = DEFAULT.map(str::to_owned),
                 _ if value.eq_ignore_ascii_case("logback") => styles = LOGBACK.map(str::to_owned),
                 _ => {
-                    let message = format!("unknown level style `{}`", shown(value));
-                    let error = PatternError::new(option.offset, option.text.len(), message);
+                    let error = option.part(value).error("unknown level style");
                     notes.mistake(error.hint("expected `STYLE=default` or `STYLE=logback`"))?;
                 }
             }
@@ -127,32 +128,41 @@ pub(super) fn highlight(
         if let Some(style) = level {
             *style = sequence;
         } else if !is_unused(trim(&name)) {
-            let message = format!("unknown level `{}`", shown(&name));
-            let error = PatternError::new(option.offset, option.text.len(), message);
-            notes.mistake(error)?;
+            notes.mistake(option.part(item.name).error("unknown level"))?;
         }
     }
     Ok(styles)
 }
 
-/// The items of the option: name in upper case, and value. Of two with the same name the last wins.
+/// An item of the option of `%highlight`, as it was written.
+#[derive(Debug, Clone, Copy)]
+struct Item<'p> {
+    name: &'p str,
+    value: &'p str,
+}
+
+/// The items of the option with their names in upper case. Of two with the same name the last wins.
 fn pairs<'p>(
     option: OptionText<'p>,
     notes: &mut Notes,
-) -> Result<Vec<(String, &'p str)>, PatternError> {
-    let mut pairs: Vec<(String, &str)> = Vec::new();
+) -> Result<Vec<(String, Item<'p>)>, PatternError> {
+    let mut pairs: Vec<(String, Item<'p>)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for item in split_at(option.text, ',') {
         let parts = split_at(item, '=');
         let (Some(name), Some(value)) = (parts.first(), parts.get(1)) else {
-            let message = format!("expected `LEVEL=words`, found `{}`", shown(item));
-            let error = PatternError::new(option.offset, option.text.len(), message);
+            let error = option.part(item).error("expected `LEVEL=words`, found");
             notes.mistake(error.hint("words are separated by spaces: `ERROR=bold red`"))?;
             continue;
         };
+        let item = Item { name, value };
         let name = name.to_uppercase();
-        match pairs.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, old)) => *old = value,
-            None => pairs.push((name, value)),
+        let known = places.get(&name).and_then(|place| pairs.get_mut(*place));
+        if let Some((_, old)) = known {
+            *old = item;
+        } else {
+            places.insert(name.clone(), pairs.len());
+            pairs.push((name, item));
         }
     }
     Ok(pairs)
@@ -160,7 +170,7 @@ fn pairs<'p>(
 
 /// Brings the items into the order in which a hash map of Java hands them over: whether
 /// `STYLE=logback` comes before or after a level's own style is decided by nothing else.
-fn in_order_of_java(mut pairs: Vec<(String, &str)>) -> Vec<(String, &str)> {
+fn in_order_of_java(mut pairs: Vec<(String, Item<'_>)>) -> Vec<(String, Item<'_>)> {
     let mut size = 16;
     while pairs.len() > size * 3 / 4 {
         size *= 2;
@@ -175,9 +185,9 @@ fn in_order_of_java(mut pairs: Vec<(String, &str)>) -> Vec<(String, &str)> {
 }
 
 /// One sequence of all words; what is no word is noted and leaves its separator behind.
-fn sequence(
-    option: OptionText<'_>,
-    words: &[&str],
+fn sequence<'p>(
+    option: OptionText<'p>,
+    words: &[&'p str],
     notes: &mut Notes,
 ) -> Result<String, PatternError> {
     let mut out = BEGIN.to_owned();
@@ -198,14 +208,12 @@ fn sequence(
     Ok(out)
 }
 
-fn unknown(option: OptionText<'_>, word: &str) -> PatternError {
-    let at = option.text.find(word).unwrap_or_default();
+fn unknown<'p>(option: OptionText<'p>, word: &'p str) -> PatternError {
     if word.is_empty() {
         let message = "expected a style word, found nothing";
         return PatternError::new(option.offset, option.text.len(), message);
     }
-    let message = format!("unknown style word `{}`", shown(word));
-    PatternError::new(option.offset + at, word.len(), message).hint(
+    option.part(word).error("unknown style word").hint(
         "expected `bold`, `dim`, `blink`, a colour such as `red`, `bg_red` or `bright_red`, or \
          `#rrggbb`",
     )

@@ -1,5 +1,8 @@
 //! Small helpers on text that is being rendered: counting characters, writing numbers.
 
+/// Beyond this nothing more is added to what an event prints: a record is cut long before.
+pub(super) const MAX_RENDERED: usize = 1 << 20;
+
 /// Whether a character begins with `byte`.
 #[inline]
 pub(super) fn starts_char(byte: u8) -> bool {
@@ -77,20 +80,18 @@ pub(super) fn push_padded(out: &mut Vec<u8>, number: i64, width: usize) {
 #[inline]
 pub(super) fn write_fraction(nanos: u32, digits: &mut [u8]) {
     // Divisors that the compiler knows are multiplications.
-    match digits {
-        [a, b, c] => [*a, *b, *c] = three_digits(nanos / 1_000_000),
-        [a, b, c, d, e, f] => {
-            let micros = nanos / 1_000;
-            [*a, *b, *c] = three_digits(micros / 1_000);
-            [*d, *e, *f] = three_digits(micros % 1_000);
-        }
-        digits => {
-            let mut rest = (digits.len()..9).fold(nanos, |rest, _| rest / 10);
-            for digit in digits.iter_mut().rev() {
-                // A remainder of ten fits.
-                *digit = b'0' + (rest % 10) as u8;
-                rest /= 10;
-            }
+    if let Ok(digits) = <&mut [u8; 3]>::try_from(&mut *digits) {
+        *digits = three_digits(nanos / 1_000_000);
+    } else if let ([first, second], []) = digits.as_chunks_mut::<3>() {
+        let micros = nanos / 1_000;
+        *first = three_digits(micros / 1_000);
+        *second = three_digits(micros % 1_000);
+    } else {
+        let mut rest = (digits.len()..9).fold(nanos, |rest, _| rest / 10);
+        for digit in digits.iter_mut().rev() {
+            // A remainder of ten fits.
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
         }
     }
 }
