@@ -170,7 +170,7 @@ fn pairs<'p>(
 
 /// Brings the items into the order in which a hash map of Java hands them over: whether
 /// `STYLE=logback` comes before or after a level's own style is decided by nothing else.
-fn in_order_of_java<'p>(mut pairs: Vec<(String, Item<'p>)>) -> Vec<(String, Item<'p>)> {
+fn in_order_of_java(mut pairs: Vec<(String, Item<'_>)>) -> Vec<(String, Item<'_>)> {
     let mut size = 16;
     while pairs.len() > size * 3 / 4 {
         size *= 2;
