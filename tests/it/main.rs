@@ -7,6 +7,7 @@ mod faults;
 mod files;
 mod injection;
 mod inputs;
+mod kept;
 mod outage;
 mod overflow;
 mod rendering;
