@@ -53,12 +53,14 @@ macro_rules! visit_values {
 }
 use visit_values;
 
+mod bridged;
 mod builder;
 mod kept;
 mod live;
 mod spans;
 mod value;
 
+pub(crate) use bridged::Bridged;
 pub use builder::LogEventBuilder;
 pub(crate) use kept::KeptFields;
 pub(crate) use kept::MAX_KEPT;
@@ -157,7 +159,10 @@ impl<'a> LogEvent<'a> {
     #[inline]
     pub fn target(&self) -> &str {
         match &self.source {
-            Source::Live(live) => live.event.metadata().target(),
+            Source::Live(live) => match live.bridged {
+                None => live.event.metadata().target(),
+                Some(bridged) => bridged.target(),
+            },
             Source::Given(given) => given.target,
         }
     }
@@ -166,7 +171,10 @@ impl<'a> LogEvent<'a> {
     #[inline]
     pub fn module_path(&self) -> Option<&str> {
         match &self.source {
-            Source::Live(live) => live.event.metadata().module_path(),
+            Source::Live(live) => match live.bridged {
+                None => live.event.metadata().module_path(),
+                Some(bridged) => bridged.module_path(),
+            },
             Source::Given(given) => given.module_path,
         }
     }
@@ -175,7 +183,10 @@ impl<'a> LogEvent<'a> {
     #[inline]
     pub fn file(&self) -> Option<&str> {
         match &self.source {
-            Source::Live(live) => live.event.metadata().file(),
+            Source::Live(live) => match live.bridged {
+                None => live.event.metadata().file(),
+                Some(bridged) => bridged.file(),
+            },
             Source::Given(given) => given.file,
         }
     }
@@ -184,7 +195,10 @@ impl<'a> LogEvent<'a> {
     #[inline]
     pub fn line(&self) -> Option<u32> {
         match &self.source {
-            Source::Live(live) => live.event.metadata().line(),
+            Source::Live(live) => match live.bridged {
+                None => live.event.metadata().line(),
+                Some(bridged) => bridged.line(),
+            },
             Source::Given(given) => given.line,
         }
     }
@@ -309,7 +323,7 @@ impl<'a> LogEvent<'a> {
     /// most 128.
     pub fn fields(&self, each: &mut dyn FnMut(&str, Value<'_>)) {
         match &self.source {
-            Source::Live(live) => live::for_each_field(live.event, each),
+            Source::Live(live) => live::for_each_field(live, each),
             Source::Given(given) => {
                 for (name, value) in given.fields.iter().take(MAX_FIELDS) {
                     each(name, *value);
@@ -361,8 +375,8 @@ impl<'a> LogEvent<'a> {
     #[inline]
     pub(crate) fn metadata(&self) -> Option<&'static Metadata<'static>> {
         match &self.source {
-            Source::Live(live) => Some(live.event.metadata()),
-            Source::Given(_) => None,
+            Source::Live(live) if live.bridged.is_none() => Some(live.event.metadata()),
+            Source::Live(_) | Source::Given(_) => None,
         }
     }
 

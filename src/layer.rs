@@ -19,6 +19,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::MAX_EVENT_BYTES;
+use crate::event::Bridged;
 use crate::event::LiveThread;
 use crate::event::LogEvent;
 use crate::event::SpanContext;
@@ -141,6 +142,8 @@ struct Scratch {
     looked_up: SpanContext,
     /// For events outside of all spans.
     outside: SpanContext,
+    /// For records of the crate `log`.
+    bridged: Bridged,
 }
 
 impl Scratch {
@@ -150,6 +153,7 @@ impl Scratch {
             thread: None,
             looked_up: SpanContext::new(),
             outside: SpanContext::new(),
+            bridged: Bridged::new(),
         }
     }
 }
@@ -263,7 +267,12 @@ impl<T: Sink> Appender<T> {
                 &scratch.looked_up
             }
         };
-        let view = LogEvent::live(event, timestamp, thread, spans);
+        let bridged = if Bridged::is_possible(event.metadata()) {
+            scratch.bridged.read(event)
+        } else {
+            None
+        };
+        let view = LogEvent::live(event, timestamp, thread, spans, bridged);
         self.render(&view, &mut scratch.out, admission);
     }
 

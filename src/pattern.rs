@@ -67,7 +67,7 @@
 //!
 //! | Log4j | Here | Printed by |
 //! |---|---|---|
-//! | logger name | the event's target | `%c` |
+//! | logger name | the event's target; that of a record of the crate `log`, which `tracing-log` hands on | `%c` |
 //! | class, method | the module path; the innermost span's name, for which `#[instrument]` takes the function's | `%C` `%M` |
 //! | file, line | those of the event; there is no cost and no switch for them | `%F` `%L` |
 //! | thread context map, MDC | the fields of the spans around the event; of two with the same name the inner one's | `%X` |

@@ -103,7 +103,7 @@ impl LogEvent<'_> {
             self.write_message(out);
             return false;
         };
-        if live.event.metadata().fields().len() > MAX_KEPT {
+        if live.event.metadata().fields().len() > MAX_KEPT || live.bridged.is_some() {
             self.write_message(out);
             return false;
         }

@@ -6,6 +6,7 @@ use tracing::Event;
 use tracing::field::Field;
 use tracing::field::Visit;
 
+use super::Bridged;
 use super::LogEvent;
 use super::MAX_FIELDS;
 use super::MESSAGE;
@@ -51,6 +52,8 @@ pub(super) struct Live<'a> {
     pub(super) event: &'a Event<'a>,
     pub(super) thread: &'a LiveThread,
     pub(super) spans: &'a SpanContext,
+    /// Where a record of the crate `log` comes from.
+    pub(super) bridged: Option<&'a Bridged>,
 }
 
 impl<'a> LogEvent<'a> {
@@ -61,6 +64,7 @@ impl<'a> LogEvent<'a> {
         timestamp: Timestamp,
         thread: &'a LiveThread,
         spans: &'a SpanContext,
+        bridged: Option<&'a Bridged>,
     ) -> Self {
         Self {
             timestamp,
@@ -69,6 +73,7 @@ impl<'a> LogEvent<'a> {
                 event,
                 thread,
                 spans,
+                bridged,
             }),
         }
     }
@@ -128,19 +133,27 @@ impl Visit for MessageVisitor<'_> {
     }
 }
 
-/// Hands each field save the message to `each`.
-pub(super) fn for_each_field(event: &Event<'_>, each: &mut dyn FnMut(&str, Value<'_>)) {
-    event.record(&mut FieldVisitor { each, seen: 0 });
+/// Hands each field save the message to `each`, and save those that tell where a record of `log`
+/// comes from.
+pub(super) fn for_each_field(live: &Live<'_>, each: &mut dyn FnMut(&str, Value<'_>)) {
+    live.event.record(&mut FieldVisitor {
+        each,
+        seen: 0,
+        is_bridged: live.bridged.is_some(),
+    });
 }
 
 struct FieldVisitor<'a> {
     each: &'a mut dyn FnMut(&str, Value<'_>),
     seen: usize,
+    is_bridged: bool,
 }
 
 impl FieldVisitor<'_> {
     fn visit(&mut self, field: &Field, value: Value<'_>) {
-        if field.name() != MESSAGE && self.seen < MAX_FIELDS {
+        let is_shown =
+            field.name() != MESSAGE && !(self.is_bridged && Bridged::is_own(field.name()));
+        if is_shown && self.seen < MAX_FIELDS {
             self.seen += 1;
             (self.each)(field.name(), value);
         }

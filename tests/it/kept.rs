@@ -107,36 +107,38 @@ fn a_target_too_long_to_be_kept_is_shown_whole() {
     assert_eq!(records, expected.collect::<Vec<_>>());
 }
 
+/// Six events whose fields are in no order.
+fn log_fields() {
+    for present in [true, false, true] {
+        let maybe = present.then_some(2);
+        tracing::info!(zeta = 1, b = maybe, a1 = "x", a = 1.5, "m{}", 1);
+    }
+    tracing::info!(only = None::<u8>, "bare");
+    tracing::info!(a_name_that_is_longer_than_most_names_are = 1, b = 2, "long");
+    tracing::info!(
+        f17 = 17,
+        f16 = 16,
+        f15 = 15,
+        f14 = 14,
+        f13 = 13,
+        f12 = 12,
+        f11 = 11,
+        f10 = 10,
+        f09 = 9,
+        f08 = 8,
+        f07 = 7,
+        f06 = 6,
+        f05 = 5,
+        f04 = 4,
+        f03 = 3,
+        f02 = 2,
+        f01 = 1,
+        "many"
+    );
+}
+
 #[test]
 fn fields_come_in_the_order_of_their_names_whichever_the_event_has() {
-    let log = || {
-        for present in [true, false, true] {
-            let maybe = present.then_some(2);
-            tracing::info!(zeta = 1, b = maybe, a1 = "x", a = 1.5, "m{}", 1);
-        }
-        tracing::info!(only = None::<u8>, "bare");
-        tracing::info!(a_name_that_is_longer_than_most_names_are = 1, b = 2, "long");
-        tracing::info!(
-            f17 = 17,
-            f16 = 16,
-            f15 = 15,
-            f14 = 14,
-            f13 = 13,
-            f12 = 12,
-            f11 = 11,
-            f10 = 10,
-            f09 = 9,
-            f08 = 8,
-            f07 = 7,
-            f06 = 6,
-            f05 = 5,
-            f04 = 4,
-            f03 = 3,
-            f02 = 2,
-            f01 = 1,
-            "many"
-        );
-    };
     let many: Vec<String> = (1..=17).map(|n| format!("f{n:02}={n}")).collect();
     let fields = [
         "{a=1.5, a1=x, b=2, zeta=1}",
@@ -155,7 +157,7 @@ fn fields_come_in_the_order_of_their_names_whichever_the_event_has() {
         "%-3m %K",
         "%notEmpty{%m %K}",
     ];
-    let records = rendered(patterns, log);
+    let records = rendered(patterns, log_fields);
     for (index, (message, fields)) in messages.into_iter().zip(fields).enumerate() {
         let got: Vec<&str> = records
             .iter()
