@@ -246,6 +246,25 @@ fn a_megabyte_of_anything_takes_linear_time_and_bounded_memory() {
 }
 
 #[test]
+fn a_long_message_shown_again_and_again_is_bounded() {
+    let message = "x".repeat(60_000);
+    for unit in [
+        "%m",
+        "%m%K",
+        "%m|%30m",
+        "%red{%m}",
+        "%enc{%m}{JSON}",
+        "%m%c%X%x%t",
+    ] {
+        let pattern = unit.repeat(50_000);
+        assert!(
+            try_out(&pattern, false, Escape::Text, &message).is_some(),
+            "{unit}"
+        );
+    }
+}
+
+#[test]
 fn as_much_in_one_option_takes_no_more() {
     for unit in UNITS {
         let body = unit.repeat((1 << 16) / unit.len());

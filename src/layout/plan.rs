@@ -8,7 +8,6 @@ use super::encode::Encoding;
 use super::error_text::ErrorText;
 use super::escape::escape_from;
 use super::fields;
-use super::fields::Stamp;
 use super::level;
 use super::modifier::Modifier;
 use super::place::Place;
@@ -207,9 +206,17 @@ impl Plan {
         let mut stamp = 0;
         for step in &self.steps {
             match &step.part {
+                // What is too long anyway is not made longer.
+                _ if out.len() >= pass.end => {}
                 Part::Ready(ready) => ready.write(event, out),
                 Part::Message => event.write_message(out),
-                part => self.write_other(part, event, pass, &mut stamp, out),
+                // Calls, not code that is put in here: the loop keeps its registers for the two above.
+                Part::Place(place) => place.write(event, out),
+                Part::SpanNames => push_text(event.spans().names_text(), out),
+                Part::SpanFields => push_text(event.spans().fields_text(), out),
+                Part::MessageOfBoth => stamp = fields::write_message(event, out),
+                Part::FieldsOfBoth => fields::write_kept(event, stamp, out),
+                part => self.write_other(part, event, pass, out),
             }
             if step.checks {
                 escape_from(out, checked);
@@ -223,27 +230,13 @@ impl Plan {
         }
     }
 
-    /// The other parts, each out of the way of the two above: the loop keeps its registers for those.
+    /// The parts that are rare, or take so long that a call does not matter.
     #[inline(never)]
-    fn write_other(
-        &self,
-        part: &Part,
-        event: &LogEvent<'_>,
-        pass: Pass,
-        stamp: &mut Stamp,
-        out: &mut Vec<u8>,
-    ) {
+    fn write_other(&self, part: &Part, event: &LogEvent<'_>, pass: Pass, out: &mut Vec<u8>) {
         let start = out.len();
         match part {
-            Part::Place(place) => place.write(event, out),
             Part::Short(short) => short.write(out),
             Part::Literal(text) => out.extend_from_slice(text.as_bytes()),
-            // What is too long anyway is not made longer.
-            _ if start >= pass.end => {}
-            Part::SpanNames => out.extend_from_slice(event.spans().names_text().as_bytes()),
-            Part::SpanFields => out.extend_from_slice(event.spans().fields_text().as_bytes()),
-            Part::MessageOfBoth => *stamp = fields::write_message(event, out),
-            Part::FieldsOfBoth => fields::write_kept(event, *stamp, out),
             Part::Variable(converter) => converter.write(event, pass.number, out),
             Part::Modified(converter, modifier) => {
                 converter.write(event, pass.number, out);
@@ -257,9 +250,14 @@ impl Plan {
                 nested.write(event, pass, out);
                 modifier.apply_if_any(out, start);
             }
-            Part::Ready(_) | Part::Message => {}
+            _ => {}
         }
     }
+}
+
+#[inline(never)]
+fn push_text(text: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(text.as_bytes());
 }
 
 impl Head {
