@@ -246,6 +246,9 @@ impl Plan {
                 self.is_fine &= is_new;
                 bare = place..self.keys.len();
                 self.keys.extend_from_slice(b"\":");
+            } else if self.fields.iter().any(|field| field.key.is_empty()) {
+                // Of two messages the last one counts: one that is written cannot be taken back.
+                self.is_fine = false;
             }
             self.fields.push(PlannedField {
                 name: (name.as_ptr().addr(), name.len()),
