@@ -107,3 +107,30 @@ fn a_warm_thread_renders_without_an_allocation() {
         assert_eq!(counts[10..], [0; 10], "{schema:?}");
     }
 }
+
+/// Layouts whose records are too long for plans, more of them than a thread keeps plans for: all they
+/// could do is to displace each other.
+#[test]
+fn layouts_that_displace_each_other_do_not_allocate_either() {
+    let dispatches: Vec<tracing::Dispatch> = (0..80)
+        .map(|number| {
+            let layout = JsonLayout::builder(JsonSchema::Own)
+                .field("number", number)
+                .field("long", "x".repeat(6_000).as_str())
+                .build()
+                .unwrap();
+            let (layer, _) = MemoryLayer::new(Counted(layout));
+            tracing_subscriber::registry().with(layer).into()
+        })
+        .collect();
+    let round = || {
+        for dispatch in &dispatches {
+            tracing::dispatcher::with_default(dispatch, || tracing::info!(a = 1, "plain"));
+        }
+    };
+    round();
+    round();
+    RENDERING.set(0);
+    round();
+    assert_eq!(RENDERING.get(), 0);
+}

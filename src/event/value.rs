@@ -191,19 +191,30 @@ fn write_millionths(out: &mut Vec<u8>, millionths: u64) {
     out.truncate(end);
 }
 
-/// Appends `bytes` as text where they are UTF-8, and `\xNN` for each byte that is not.
+/// Appends `bytes` as text where they are UTF-8, and `\xNN` for each byte that is not, whole or not at
+/// all. What is cut is counted in bytes of the value, not of its text.
 fn write_bytes(out: &mut Vec<u8>, bytes: &[u8], limit: usize) {
-    let start = out.len();
-    for chunk in bytes.utf8_chunks() {
-        write_text(out, chunk.valid(), limit.saturating_sub(out.len() - start));
-        for byte in chunk.invalid() {
-            // Writing to a `Vec` cannot fail.
-            let mut writer = Limited::new(out, 4);
-            let _ignored = write!(writer, "\\x{byte:02x}");
-        }
-        if out.len() - start >= limit {
+    let end = out.len().saturating_add(limit);
+    let mut missing = bytes.len();
+    'cut: for chunk in bytes.utf8_chunks() {
+        let kept = floor_boundary(chunk.valid(), end.saturating_sub(out.len()));
+        let text = chunk.valid().as_bytes().get(..kept).unwrap_or_default();
+        out.extend_from_slice(text);
+        missing -= kept;
+        if kept < chunk.valid().len() {
             break;
         }
+        for byte in chunk.invalid() {
+            let room = end.saturating_sub(out.len());
+            let mut writer = Limited::new(out, 4);
+            if room < 4 || write!(writer, "\\x{byte:02x}").is_err() {
+                break 'cut;
+            }
+            missing -= 1;
+        }
+    }
+    if missing > 0 {
+        write_cut(out, missing);
     }
 }
 
@@ -381,6 +392,16 @@ mod tests {
     #[test]
     fn bytes_that_are_not_text_stay_readable() {
         assert_eq!(text(Value::Bytes(b"ok \xff\xfe!"), 100), "ok \\xff\\xfe!");
+    }
+
+    #[test]
+    fn bytes_over_the_limit_are_cut_between_two_and_counted() {
+        assert_eq!(text(Value::Bytes(b"ok\xff"), 6), "ok\\xff");
+        assert_eq!(text(Value::Bytes(b"ok\xff"), 5), "ok…[1 bytes cut]");
+        assert_eq!(text(Value::Bytes(b"ok\xff!"), 6), "ok\\xff…[1 bytes cut]");
+        assert_eq!(text(Value::Bytes(b"okay\xff!"), 3), "oka…[3 bytes cut]");
+        let none = text(Value::Bytes(&[0xff; 10_000]), 9);
+        assert_eq!(none, "\\xff\\xff…[9998 bytes cut]");
     }
 
     #[test]

@@ -295,6 +295,55 @@ fn log_by_hand() {
     Event::dispatch(&META, &fields.value_set(&values));
 }
 
+#[test]
+fn of_two_messages_the_last_one_counts() {
+    for schema in SCHEMAS {
+        let records = logged(schema, false, || {
+            for _ in 0..2 {
+                tracing::info!(message = "first", message = "second", a = 1);
+            }
+        });
+        let key = match schema {
+            JsonSchema::Gelf => "short_message",
+            _ => "message",
+        };
+        assert_eq!(records[0][key], "second", "{:#}", records[0]);
+        assert_eq!(records[1][key], "second");
+    }
+}
+
+#[test]
+fn a_field_named_like_an_error_is_told_as_the_error() {
+    let records = logged(JsonSchema::Own, false, || {
+        for _ in 0..2 {
+            tracing::info!(err = "out of paper", "failed");
+        }
+    });
+    for record in &records {
+        assert_eq!(record["error"], json!({"message": "out of paper"}));
+    }
+}
+
+/// More layouts than a thread keeps plans for: some come to lie in the place of another's.
+#[test]
+fn layouts_of_one_thread_keep_their_own_constants() {
+    for number in 0..200 {
+        let layout = JsonLayout::builder(JsonSchema::Own)
+            .field("layout", number)
+            .build()
+            .unwrap();
+        let (layer, records) = MemoryLayer::new(layout);
+        let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
+        tracing::dispatcher::with_default(&dispatch, log_plainly);
+        let record = super::strict::read(&records.take()[0]).unwrap();
+        assert_eq!(record["layout"], number);
+    }
+}
+
+fn log_plainly() {
+    tracing::info!(a = 1, "plain");
+}
+
 /// A `Debug` that makes a record of its own while one is being made.
 #[test]
 fn a_record_inside_of_a_record_is_one_as_well() {

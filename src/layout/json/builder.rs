@@ -73,7 +73,7 @@ impl Settings {
         let bytes: usize = self
             .fields
             .iter()
-            .map(|(n, json)| n.len() + json.len())
+            .map(|(name, json)| self.schema.constant_key(name).len() + json.len())
             .sum();
         if bytes > MAX_CONSTANTS {
             return Err(BuildError::conflict(

@@ -206,6 +206,10 @@ impl Plan {
         self.keys.clear();
         self.fields.clear();
         for (index, part) in parts.iter().enumerate() {
+            self.is_usable = self.has_room(part);
+            if !self.is_usable {
+                return;
+            }
             if part.is_constant() {
                 part.push(event, &mut self.text);
                 continue;
@@ -223,16 +227,23 @@ impl Plan {
         self.keys.extend_from_slice(&[0; SHORT]);
         self.is_usable =
             self.text.len() + self.keys.len() <= MAX_BYTES && self.fields.len() <= MAX_FIELDS;
-        if !self.is_usable {
-            // It may have grown large.
-            self.text = Vec::new();
-            self.keys = Vec::new();
-            self.fields = Vec::new();
-        }
+    }
+
+    /// Whether `part` may be added. What has grown too large is left as it is, for its buffers: it is
+    /// made again whenever plans displace each other.
+    fn has_room(&self, part: &Part) -> bool {
+        let more = match part {
+            Part::Literal(text) => text.len(),
+            _ => 0,
+        };
+        self.text.len() + self.keys.len() + more <= MAX_BYTES && self.fields.len() <= MAX_FIELDS
     }
 
     fn make_keys(&mut self, content: &Content, metadata: &Metadata<'static>) {
         for field in metadata.fields() {
+            if self.keys.len() > MAX_BYTES || self.fields.len() > MAX_FIELDS {
+                return;
+            }
             let name = field.name();
             let start = self.keys.len();
             let mut bare = start..start;
@@ -246,6 +257,9 @@ impl Plan {
                 self.is_fine &= is_new;
                 bare = place..self.keys.len();
                 self.keys.extend_from_slice(b"\":");
+            } else if self.fields.iter().any(|field| field.key.is_empty()) {
+                // Of two messages the last one counts: one that is written cannot be taken back.
+                self.is_fine = false;
             }
             self.fields.push(PlannedField {
                 name: (name.as_ptr().addr(), name.len()),

@@ -3,6 +3,7 @@
 use super::cause::ErrorShape;
 use super::content::Content;
 use super::content::SpanShape;
+use super::escape::push_text;
 use super::members::Rules;
 use super::members::Spelling;
 use super::part::Part;
@@ -165,11 +166,9 @@ impl JsonSchema {
     }
 
     /// The key of a constant field as JSON.
-    fn constant_key(self, name: &str) -> String {
-        let mut key = Vec::new();
+    pub(super) fn constant_key(self, name: &str) -> String {
         let prefix = if self == Self::Gelf { "_" } else { "" };
-        super::escape::push_string(&mut key, &format!("{prefix}{name}"), usize::MAX);
-        String::from_utf8_lossy(&key).into_owned()
+        format!("\"{prefix}{}\"", written(name))
     }
 
     fn content(self, choice: &Choice<'_>, error: ErrorShape) -> Part {
@@ -198,7 +197,7 @@ impl JsonSchema {
         let taken = if object.is_empty() {
             let constants = choice.fields.iter().map(|(name, _)| name.as_str());
             let keys = self.keys().iter().copied().chain(constants);
-            keys.map(str::to_owned).collect()
+            keys.map(written).collect()
         } else {
             Vec::new()
         };
@@ -210,6 +209,13 @@ impl JsonSchema {
         };
         Part::Content(Box::new(content), error)
     }
+}
+
+/// The name as it stands between the quotes of a key, which is how keys are compared.
+fn written(name: &str) -> String {
+    let mut key = Vec::new();
+    push_text(&mut key, name, usize::MAX);
+    String::from_utf8_lossy(&key).into_owned()
 }
 
 const NAMES: [&str; LEVELS] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"];

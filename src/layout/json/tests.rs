@@ -241,6 +241,20 @@ fn names_that_are_taken_are_prefixed_until_they_are_free() {
 }
 
 #[test]
+fn a_constant_key_that_has_to_be_escaped_is_taken_too() {
+    let layout = JsonLayout::builder(JsonSchema::Logstash)
+        .field("say \"hi\"\n", 1)
+        .build()
+        .unwrap();
+    let event = LogEvent::builder().field("say \"hi\"\n", 2).build();
+    let record = text(&layout, &event);
+    assert!(
+        record.ends_with(r#","field_say \"hi\"\n":2,"say \"hi\"\n":1}"#),
+        "{record}"
+    );
+}
+
+#[test]
 fn names_are_spelled_as_the_schema_allows() {
     let event = LogEvent::builder()
         .field("a.b", 1)
@@ -356,7 +370,11 @@ fn constant_fields_that_cannot_be_are_refused() {
     );
     refused(
         own().field("a", "x".repeat(20_000).as_str()),
-        "constant fields of 20003 bytes, expected at most 16384, as each record has them",
+        "constant fields of 20005 bytes, expected at most 16384, as each record has them",
+    );
+    refused(
+        own().field("\u{1}".repeat(3_000), 7),
+        "constant fields of 18003 bytes, expected at most 16384, as each record has them",
     );
     refused(
         gelf().host(" "),
