@@ -9,6 +9,9 @@ use std::cell::Cell;
 use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::UNIX_EPOCH;
 
@@ -16,8 +19,10 @@ use tracing::Level;
 use tracing_kafka::Escape;
 use tracing_kafka::Layout;
 use tracing_kafka::LogEvent;
+use tracing_kafka::MemoryLayer;
 use tracing_kafka::PatternLayout;
 use tracing_kafka::Value;
+use tracing_subscriber::prelude::*;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -177,6 +182,63 @@ fn rendering_does_not_allocate_once_warm() {
             let layout = builder.build().unwrap_or_else(|e| panic!("{pattern}: {e}"));
             assert_eq!(allocations(&layout), 0, "{escape:?} {pattern}");
         }
+    }
+}
+
+/// Counts what rendering a live event allocates, and keeps nothing of it.
+struct Watched {
+    layout: PatternLayout,
+    allocations: Arc<AtomicUsize>,
+}
+
+impl Layout for Watched {
+    fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
+        out.reserve(1 << 16);
+        let before = ALLOCATIONS.with(Cell::get);
+        self.layout.render(event, out);
+        let allocated = ALLOCATIONS.with(Cell::get) - before;
+        self.allocations.fetch_add(allocated, Ordering::Relaxed);
+        out.clear();
+    }
+}
+
+fn log_live() {
+    let error = std::io::Error::other("disk full");
+    let error: &(dyn Error + 'static) = &error;
+    for n in 0..20 {
+        let span = tracing::info_span!("request", user = "bob", id = n);
+        let _entered = span.enter();
+        tracing::info!(
+            zeta = 1.5,
+            id = n,
+            marker = "M",
+            trace_id = "t",
+            "hostile {}",
+            "\u{1b}\n"
+        );
+        tracing::warn!(error, maybe = (n % 2 == 0).then_some("x"), "failed");
+        tracing::debug!(target: "a::target::that::is::longer::than::what::is::kept::for::a::callsite::on::\
+            its::thread::which::is::about::a::hundred::bytes", "plain");
+    }
+}
+
+#[test]
+fn rendering_live_events_does_not_allocate_once_warm() {
+    let dates = DATES.map(|name| format!("%d{{{name}}}"));
+    let dates = dates.iter().map(String::as_str);
+    for pattern in PATTERNS.iter().copied().chain(dates) {
+        let allocations = Arc::new(AtomicUsize::new(0));
+        let (layer, records) = MemoryLayer::new(Watched {
+            layout: PatternLayout::new(pattern).unwrap(),
+            allocations: Arc::clone(&allocations),
+        });
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            log_live();
+            allocations.store(0, Ordering::Relaxed);
+            log_live();
+        });
+        assert_eq!(records.take().len(), 120);
+        assert_eq!(allocations.load(Ordering::Relaxed), 0, "{pattern}");
     }
 }
 

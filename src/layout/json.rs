@@ -65,15 +65,21 @@ pub use schema::JsonSchema;
 /// `"Infinity"`, `"-Infinity"`. GELF has no booleans: there they are strings. Bytes that are not
 /// UTF-8 are written as `\xNN`. An error is its text, and the
 /// [error of the event](LogEvent::with_error) is told again with its causes, at most 32 of them. Its
-/// type is not told, as an error does not know it. Lengths are limited, and what was cut is said in
-/// its place, so that a record is valid JSON of less than 256 KiB.
+/// type is not told, as an error does not know it.
+///
+/// A record is valid JSON of less than 256 KiB, whatever is in it. A text that is cut says by how
+/// much. Fields of an event, or of its spans, are left out once those before them took 64 KiB, or
+/// were 128; so are spans beyond the innermost 32, and causes that there is no room for.
+///
+/// Labels of ECS keep their types here; its mappings store all of them as keywords.
 ///
 /// # Names
 ///
-/// A field that is there twice has its last value. In ECS, `_` takes the place of `.`, `*` and `\`
+/// A field that is there twice has its last value, of those that there is room for. In ECS, `_` takes the place of `.`, `*` and `\`
 /// in the name of a label; in GELF, of all but letters, digits, `_`, `.` and `-`. Where a name is
-/// taken, keys of the schema and constant fields come first, then fields of the event, then those of
-/// spans. The later one is renamed to `field_name` if it is the event's, to `span_name` if it is a
+/// taken, keys of the schema, constant fields and names that Graylog or Logstash read in a way of
+/// their own (`level`, `source`, `@metadata`, `tags` …) come first, then fields of the event, then
+/// those of spans. The later one is renamed to `field_name` if it is the event's, to `span_name` if it is a
 /// span's, and again until that is free. In the own schema nothing is renamed: each has an object
 /// of its own.
 ///

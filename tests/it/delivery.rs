@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use tracing_kafka::FileLayer;
+use tracing_kafka::JsonLayout;
+use tracing_kafka::JsonSchema;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::prelude::*;
 
+use crate::support::Folder;
 use crate::support::LONG;
 use crate::support::TOPIC;
 use crate::support::assert_conserved;
@@ -45,4 +49,43 @@ fn an_event_becomes_a_record_with_its_text_and_time() {
     );
     assert!(!report.timed_out);
     assert_conserved(&report.stats);
+}
+
+#[test]
+fn a_json_object_is_one_record_and_one_line_whatever_is_in_it_and_however_large() {
+    let hostile = "one\r\ntwo\u{85}\u{2028}\u{1b}[2J\"\\";
+    for schema in [
+        JsonSchema::Own,
+        JsonSchema::Ecs,
+        JsonSchema::Logstash,
+        JsonSchema::Gelf,
+    ] {
+        let layout = JsonLayout::builder(schema).location(true).build().unwrap();
+        let broker = broker();
+        let folder = Folder::new();
+        let path = folder.file("app.log");
+        let (to_kafka, kafka_guard) = kafka(&broker).layout(layout.clone()).build().unwrap();
+        let (to_file, file_guard) = FileLayer::builder(&path).layout(layout).build().unwrap();
+        let registry = tracing_subscriber::registry().with(to_kafka).with(to_file);
+        tracing::subscriber::with_default(registry, || {
+            let _entered = tracing::info_span!("request", who = hostile).entered();
+            tracing::info!(level = 1, source = hostile, tags = 2, "{hostile}");
+            let huge = "\u{1}".repeat(40_000);
+            tracing::warn!(a = huge, b = huge, c = huge, d = huge, "{huge}");
+        });
+        kafka_guard.flush(LONG).unwrap();
+        file_guard.flush(LONG).unwrap();
+        let file = std::fs::read_to_string(&path).unwrap();
+        let records = values(&broker);
+        let lines: Vec<&str> = file.lines().collect();
+        assert_eq!((records.len(), lines.len()), (2, 2), "{schema:?}");
+        for line in records.iter().map(String::as_str).chain(lines) {
+            let object: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert!(object.is_object());
+            assert!(
+                !line.contains(|c: char| c.is_control() || c == '\u{2028}'),
+                "{line}"
+            );
+        }
+    }
 }

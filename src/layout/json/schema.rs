@@ -115,6 +115,26 @@ impl JsonSchema {
         }
     }
 
+    /// Names that the readers of the schema give a meaning of their own, although the schema does not.
+    fn readers_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Own | Self::Ecs => &[],
+            // Logstash expects an object, or a list, and shows what else it finds as a failure.
+            Self::Logstash => &["@metadata", "tags"],
+            // Graylog takes the underscore off, and then drops what it has a field for already.
+            Self::Gelf => &[
+                "full_message",
+                "host",
+                "level",
+                "message",
+                "short_message",
+                "source",
+                "timestamp",
+                "version",
+            ],
+        }
+    }
+
     /// All parts of a record. Only what is constant stands between the message and the fields, so
     /// that an event need be asked but once.
     pub(super) fn parts(self, choice: &Choice<'_>) -> Vec<Part> {
@@ -196,8 +216,8 @@ impl JsonSchema {
         // Only members of the outermost object can clash with those that are there.
         let taken = if object.is_empty() {
             let constants = choice.fields.iter().map(|(name, _)| name.as_str());
-            let keys = self.keys().iter().copied().chain(constants);
-            keys.map(written).collect()
+            let keys = self.keys().iter().chain(self.readers_names());
+            keys.copied().chain(constants).map(written).collect()
         } else {
             Vec::new()
         };
