@@ -208,7 +208,7 @@ impl Plan {
         for step in &self.steps {
             match &step.part {
                 Part::Ready(ready) => ready.write(event, out),
-                Part::Message => event.write_message(out),
+                Part::Message if out.len() < pass.end => event.write_message(out),
                 part => self.write_other(part, event, pass, &mut stamp, out),
             }
             if step.checks {
@@ -235,7 +235,7 @@ impl Plan {
     ) {
         let start = out.len();
         match part {
-            Part::Place(place) => place.write(event, out),
+            Part::Place(place) if start < pass.end => place.write(event, out),
             Part::Short(short) => short.write(out),
             Part::Literal(text) => out.extend_from_slice(text.as_bytes()),
             // What is too long anyway is not made longer.
@@ -257,7 +257,7 @@ impl Plan {
                 nested.write(event, pass, out);
                 modifier.apply_if_any(out, start);
             }
-            Part::Ready(_) | Part::Message => {}
+            Part::Ready(_) | Part::Message | Part::Place(_) => {}
         }
     }
 }
