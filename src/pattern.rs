@@ -259,7 +259,7 @@
 //! | `UNIX` | | `1351866842` |
 //! | `UNIX_MILLIS` | | `1351866842123` |
 //!
-//! (The last two dates put the day first in spite of their names. That is Log4j's doing.)
+//! (`US_MONTH_DAY_…` put the day first in spite of their names. That is Log4j's doing.)
 //!
 //! **Letters** are Java's. A row of one letter is an item, and its length says how it is written. A dash
 //! marks a length that is refused.

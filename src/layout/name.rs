@@ -35,7 +35,8 @@ impl Precision {
             return Some(Self::Whole);
         }
         if let Some(kept) = initials(option) {
-            return Some(Self::Initials(kept));
+            let kept: i32 = kept.parse().ok()?;
+            return Some(Self::Initials(usize::try_from(kept).ok()?));
         }
         let (number, is_negative) = match option.strip_prefix('-') {
             Some(rest) if !rest.is_empty() => (rest, true),
@@ -68,13 +69,10 @@ impl Precision {
 }
 
 /// The N of `1.N*`, N at least 1 and without leading zeros.
-fn initials(option: &str) -> Option<usize> {
+fn initials(option: &str) -> Option<&str> {
     let digits = option.strip_prefix("1.")?.strip_suffix('*')?;
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number || digits.starts_with('0') {
-        return None;
-    }
-    digits.parse().ok()
+    (is_number && digits.starts_with(|c| c != '0')).then_some(digits)
 }
 
 /// `*` is all characters, one digit is a count, anything else is none; the character after it is the
@@ -299,5 +297,6 @@ mod tests {
     fn a_number_that_log4j_cannot_hold_is_refused() {
         assert_eq!(Precision::parse("99999999999"), None);
         assert_eq!(Precision::parse("-99999999999"), None);
+        assert_eq!(Precision::parse("1.99999999999*"), None);
     }
 }

@@ -369,6 +369,17 @@ mod tests {
     }
 
     #[test]
+    fn what_an_event_brings_along_is_not_repeated_without_end() {
+        let long = "x".repeat(60_000);
+        let event = LogEvent::builder().message(&long).target(&long).build();
+        for pattern in ["%m", "%1m", "%m %K", "%c", "%d%c%m", "%notEmpty{%m}"] {
+            let layout = PatternLayout::new(&pattern.repeat(100)).unwrap();
+            let length = text(&layout, &event).len();
+            assert!(length < (1 << 20) + 200_000, "{pattern}: {length}");
+        }
+    }
+
+    #[test]
     fn the_pattern_of_the_readme_prints_what_it_says() {
         check(
             "[%d{HH:mm:ss.SSS}] [%-4level] %msg%n",

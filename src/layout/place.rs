@@ -9,6 +9,7 @@ use super::escape::escape_from;
 use super::level;
 use super::level::LEVELS;
 use super::modifier::Modifier;
+use super::text::MAX_RENDERED;
 use crate::event::LogEvent;
 
 /// The longest text that is kept.
@@ -122,6 +123,7 @@ impl Place {
 
     #[inline(never)]
     fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
+        let end = out.len() + MAX_RENDERED;
         for part in &self.parts {
             match part {
                 PlacePart::Literal(text) => out.extend_from_slice(text.as_bytes()),
@@ -129,6 +131,8 @@ impl Place {
                     let text = texts.get(level::index(event.level()));
                     out.extend_from_slice(text.map_or("", String::as_str).as_bytes());
                 }
+                // What is too long anyway is not made longer.
+                PlacePart::Text(..) if out.len() >= end => {}
                 PlacePart::Text(converter, modifier) => {
                     let start = out.len();
                     converter.write(event, 0, out);
