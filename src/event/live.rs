@@ -131,6 +131,14 @@ impl Visit for MessageVisitor<'_> {
             Value::Bytes(value).write_to(self.out, MESSAGE_LIMIT);
         }
     }
+
+    /// Other numbers look the same in `Debug`.
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        if field.name() == MESSAGE {
+            self.begin();
+            Value::F64(value).write_to(self.out, MESSAGE_LIMIT);
+        }
+    }
 }
 
 /// Hands each field save the message to `each`, and save those that tell where a record of `log`
