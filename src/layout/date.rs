@@ -216,7 +216,7 @@ fn look_twice(
                     letter.len_utf8(),
                     format!("`{letter}` is no letter of a date"),
                 )
-                .hint("text belongs in single quotes"),
+                .hint(hint_of_stray(option.text)),
             ),
             None if items.is_empty() => {
                 let message = "expected a date format, found nothing";
@@ -230,6 +230,17 @@ fn look_twice(
     }
     let error = option.error("unknown date format");
     notes.mistake(error.hint(format!("did you mean `{name}`?")))
+}
+
+/// Of logback is the zone behind a comma, in the same braces.
+fn hint_of_stray(text: &str) -> String {
+    match text.rsplit_once(',') {
+        Some((date, zone)) if matches!(Zone::find(zone.trim()), Lookup::Known(_)) => {
+            let zone = zone.trim();
+            format!("the zone belongs in braces of its own: `{{{date}}}{{{zone}}}`")
+        }
+        _ => "text belongs in single quotes".to_owned(),
+    }
 }
 
 /// A zone; none where Log4j does without the whole date.

@@ -222,19 +222,42 @@ fn distance(one: &str, other: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
-/// Whether a conversion word may begin with `c`.
+/// Whether a conversion word may begin with `c`: Java's `isUnicodeIdentifierStart`.
 pub(super) fn starts_identifier(c: char) -> bool {
-    c <= '\u{ffff}' && c.is_alphabetic()
+    c <= '\u{ffff}' && unicode_ident::is_xid_start(c)
 }
 
-/// Whether an identifier goes on with `c`.
+/// Whether an identifier goes on with `c`: Java's `isUnicodeIdentifierPart`.
 pub(super) fn continues_identifier(c: char) -> bool {
-    // Log4j looks at UTF-16 units, so nothing above U+FFFF is a letter to it. What Java ignores in
-    // identifiers ends one here: it is text in both readings.
+    // Log4j looks at UTF-16 units, so nothing above U+FFFF is a letter to it. The two middle dots
+    // are younger than the Unicode of Java 17.
     c <= '\u{ffff}'
-        && (c.is_alphanumeric()
-            || matches!(c, '_' | '\u{b7}' | '\u{203f}' | '\u{2040}' | '\u{2054}')
-            || matches!(c, '\u{300}'..='\u{36f}'))
+        && !matches!(c, '\u{30fb}' | '\u{ff65}')
+        && (unicode_ident::is_xid_continue(c) || is_ignorable(c))
+}
+
+/// Java's `isIdentifierIgnorable`: controls that are no space, and characters that only format.
+fn is_ignorable(c: char) -> bool {
+    matches!(
+        c,
+        '\0'..='\u{8}'
+            | '\u{e}'..='\u{1b}'
+            | '\u{7f}'..='\u{9f}'
+            | '\u{ad}'
+            | '\u{600}'..='\u{605}'
+            | '\u{61c}'
+            | '\u{6dd}'
+            | '\u{70f}'
+            | '\u{890}'..='\u{891}'
+            | '\u{8e2}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{2066}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+    )
 }
 
 #[cfg(test)]
@@ -280,5 +303,18 @@ mod tests {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("abc", "abc"), 0);
+    }
+
+    #[test]
+    fn identifiers_are_those_of_java() {
+        for c in [
+            'a', '_', '9', '\u{b7}', '\u{300}', '\0', '\u{ad}', '\u{200b}', '\u{94d}', '\u{2118}',
+        ] {
+            assert!(continues_identifier(c), "{c:?}");
+        }
+        for c in ['²', '½', 'Ⓐ', '-', '{', ' ', '\u{30fb}', '\u{10400}'] {
+            assert!(!continues_identifier(c), "{c:?}");
+        }
+        assert!(starts_identifier('é') && !starts_identifier('_') && !starts_identifier('Ⓐ'));
     }
 }

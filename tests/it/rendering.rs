@@ -251,3 +251,40 @@ fn the_log_tells_of_missing_events_if_asked_to() {
     let report = guard.shutdown(Duration::from_secs(5));
     assert_eq!((report.stats.offered, report.stats.delivered), (3, 2));
 }
+
+/// Parts of one rendering share what they know of a callsite and of an event; alone, each finds it
+/// by itself.
+#[test]
+fn parts_print_beside_each_other_what_they_print_alone() {
+    const PARTS: [&str; 6] = ["%m", "%K", "%c %C", "%F:%L", "%x", "%X"];
+    let log = || {
+        for n in 0..3u64 {
+            let odd = (n % 2 == 1).then_some(n);
+            let _span = tracing::info_span!("work", zone = n, area = "north").entered();
+            tracing::info!(zeta = n, alpha = "a", odd, middle = 1e300, "first {n}");
+            tracing::info!(odd, "{}", "long ".repeat(n as usize * 10));
+            tracing::warn!(
+                target: "elsewhere",
+                a_name_of_more_than_thirty_two_bytes_in_all = n,
+                a_name_of_more_than_thirty_two_bytes_at_all = ?odd,
+                "second"
+            );
+            tracing::info!(message = 1e300, b = f64::NAN, a = i128::MIN);
+            tracing::info!(message = n, b = true);
+            tracing::info!(only = "fields");
+        }
+    };
+    let alone: Vec<Vec<String>> = PARTS.iter().map(|part| rendered(part, log)).collect();
+    assert_eq!(alone[0].len(), 18);
+    assert_eq!(alone[1][0], "{alpha=a, middle=1e+300, zeta=0}");
+    assert_eq!(alone[1][6], "{alpha=a, middle=1e+300, odd=1, zeta=1}");
+    let lines: std::collections::BTreeSet<&String> = alone[3].iter().collect();
+    assert_eq!(lines.len(), 6, "each callsite has a line of its own");
+    for order in [[0, 1, 2, 3, 4, 5], [5, 3, 1, 0, 2, 4], [1, 0, 1, 0, 3, 3]] {
+        let together = rendered(&order.map(|part| PARTS[part]).join("|"), log);
+        for (n, line) in together.iter().enumerate() {
+            let expected = order.map(|part| alone[part][n].as_str()).join("|");
+            assert_eq!(*line, expected, "event {n} by {order:?}");
+        }
+    }
+}
