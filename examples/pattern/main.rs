@@ -66,6 +66,7 @@ struct Options {
     locale: Option<String>,
     is_lenient: bool,
     is_raw: bool,
+    wants_help: bool,
 }
 
 impl Options {
@@ -78,6 +79,7 @@ impl Options {
                 Arg::Long("raw") => options.is_raw = true,
                 Arg::Long("zone") => options.zone = Some(parser.value()?.string()?),
                 Arg::Long("locale") => options.locale = Some(parser.value()?.string()?),
+                Arg::Short('h') | Arg::Long("help") => options.wants_help = true,
                 Arg::Long("rows") => options.rows = Some(parser.value()?),
                 Arg::Value(pattern) if options.pattern.is_none() => {
                     options.pattern = Some(pattern.string()?);
@@ -108,12 +110,21 @@ impl Options {
 
 fn run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let options = Options::read()?;
+    if options.wants_help {
+        writeln!(io::stdout(), "{USAGE}")?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match (&options.rows, &options.pattern) {
         (Some(file), None) if file == "-" => render_rows(io::stdin().lock())?,
         (Some(file), None) => {
-            let opened = File::open(file);
-            let file = opened.map_err(|error| format!("`{}`: {error}", file.display()))?;
-            render_rows(BufReader::new(file))?;
+            let about = |error| format!("`{}`: {error}", file.display());
+            let opened = File::open(file).map_err(about)?;
+            if opened.metadata().map_err(about)?.is_dir() {
+                return Err(
+                    format!("`{}`: expected a file, found a folder", file.display()).into(),
+                );
+            }
+            render_rows(BufReader::new(opened))?;
         }
         (None, Some(pattern)) => return show(pattern, &options),
         _ => return Err("expected a pattern, or `--rows` and a file".into()),
