@@ -237,7 +237,7 @@ pub(super) fn continues_identifier(c: char) -> bool {
 }
 
 /// Java's `isIdentifierIgnorable`: controls that are no space, and characters that only format.
-fn is_ignorable(c: char) -> bool {
+pub(super) fn is_ignorable(c: char) -> bool {
     matches!(
         c,
         '\0'..='\u{8}'

@@ -1,6 +1,7 @@
 //! Log4j's state machine: splits a pattern into literal text and conversion specifiers.
 
 use super::keyword::continues_identifier;
+use super::keyword::is_ignorable;
 use super::keyword::starts_identifier;
 use super::lookup::extent;
 use super::lookup::fault;
@@ -306,9 +307,7 @@ impl<'p> Parser<'p, '_> {
         let word = self.at;
         let first = self.next();
         if first.is_some_and(starts_identifier) {
-            while self.peek().is_some_and(continues_identifier) {
-                self.next();
-            }
+            self.rest_of_identifier();
         } else {
             let message = format!(
                 "expected a conversion word, found `{}`",
@@ -338,6 +337,22 @@ impl<'p> Parser<'p, '_> {
             options,
         }));
         Ok(())
+    }
+
+    /// Goes behind the identifier, of which the first character is behind us.
+    fn rest_of_identifier(&mut self) {
+        let mut ignorable = None;
+        while let Some(c) = self.peek().filter(|c| continues_identifier(*c)) {
+            if is_ignorable(c) {
+                ignorable.get_or_insert(self.at);
+            }
+            self.next();
+        }
+        // No word goes on behind such a character, so that all from there on is text to Log4j, too:
+        // an escape sequence for a colour must not make `%m` unknown. Only options would be lost.
+        if let Some(at) = ignorable.filter(|_| self.peek() != Some('{')) {
+            self.at = at;
+        }
     }
 
     /// Groups in braces, directly one after the other.

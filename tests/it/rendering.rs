@@ -262,7 +262,11 @@ fn parts_print_beside_each_other_what_they_print_alone() {
             let odd = (n % 2 == 1).then_some(n);
             let _span = tracing::info_span!("work", zone = n, area = "north").entered();
             tracing::info!(zeta = n, alpha = "a", odd, middle = 1e300, "first {n}");
-            tracing::info!(odd, "{}", "long ".repeat(n as usize * 10));
+            tracing::info!(
+                odd,
+                "{}",
+                format_args!("{n:>0$}", if n == 1 { 60 } else { 3 })
+            );
             tracing::warn!(
                 target: "elsewhere",
                 a_name_of_more_than_thirty_two_bytes_in_all = n,
