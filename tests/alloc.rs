@@ -1,12 +1,11 @@
 //! Once warm, a thread that logs allocates nothing: counted over `info!` with fields inside spans,
 //! through a registry and an `EnvFilter`, while the worker drains.
 #![cfg(test)]
-#![expect(unsafe_code, reason = "a counting allocator is one by nature")]
 
-use std::alloc::GlobalAlloc;
-use std::alloc::Layout;
-use std::alloc::System;
-use std::cell::Cell;
+#[expect(unsafe_code, reason = "a counting allocator is one by nature")]
+#[path = "support/counting.rs"]
+mod counting;
+
 use std::sync::Barrier;
 use std::time::Duration;
 
@@ -16,40 +15,6 @@ use tracing_kafka::PatternLayout;
 use tracing_kafka_broker::TestBroker;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::prelude::*;
-
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count() {
-    // A thread at its end has no cell any more, and nobody reads it.
-    let _ended = COUNT.try_with(|cell| cell.set(cell.get() + 1));
-}
-
-// SAFETY: every call is handed to the system's allocator unchanged; the counter does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const EVENTS: u64 = 10_000;
 const ROUNDS: u64 = 10;
@@ -88,10 +53,10 @@ fn play(round: &Barrier) -> u64 {
     let mut count = 0;
     for number in 0..WARM_UP + ROUNDS {
         round.wait();
-        let before = COUNT.get();
+        let before = counting::allocations();
         log(EVENTS / ROUNDS, &span);
         if number >= WARM_UP {
-            count += COUNT.get() - before;
+            count += counting::allocations() - before;
         }
         round.wait();
     }

@@ -1,10 +1,10 @@
 //! Rendering JSON allocates nothing once a thread has seen the callsite and the span.
 #![cfg(test)]
-#![expect(unsafe_code, reason = "a counting allocator is one by nature")]
 
-use std::alloc::GlobalAlloc;
-use std::alloc::Layout as Memory;
-use std::alloc::System;
+#[expect(unsafe_code, reason = "a counting allocator is one by nature")]
+#[path = "support/counting.rs"]
+mod counting;
+
 use std::cell::Cell;
 
 use tracing_kafka::JsonLayout;
@@ -15,39 +15,8 @@ use tracing_kafka::MemoryLayer;
 use tracing_subscriber::prelude::*;
 
 thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
     static RENDERING: Cell<u64> = const { Cell::new(0) };
 }
-
-struct Counting;
-
-fn count() {
-    // A thread at its end has no cell any more, and nobody reads it.
-    let _ended = COUNT.try_with(|cell| cell.set(cell.get() + 1));
-}
-
-// SAFETY: every call is handed to the system's allocator unchanged; the counter does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, memory: Memory) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.alloc(memory) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, memory: Memory) {
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.dealloc(pointer, memory) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, memory: Memory, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are handed on.
-        unsafe { System.realloc(pointer, memory, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Counts what rendering allocates, as keeping the record does so too.
 struct Counted(JsonLayout);
@@ -55,9 +24,9 @@ struct Counted(JsonLayout);
 impl Layout for Counted {
     fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
         out.reserve(16 * 1024);
-        let before = COUNT.get();
+        let before = counting::allocations();
         self.0.render(event, out);
-        RENDERING.set(RENDERING.get() + COUNT.get() - before);
+        RENDERING.set(RENDERING.get() + counting::allocations() - before);
     }
 }
 

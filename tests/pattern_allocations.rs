@@ -1,16 +1,15 @@
 //! Rendering allocates nothing once the output has its size.
 #![cfg(test)]
-#![allow(unsafe_code, reason = "an allocator cannot be written without")]
 
-use std::alloc::GlobalAlloc;
-use std::alloc::Layout as Memory;
-use std::alloc::System;
-use std::cell::Cell;
+#[expect(unsafe_code, reason = "a counting allocator is one by nature")]
+#[path = "support/counting.rs"]
+mod counting;
+
 use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::UNIX_EPOCH;
@@ -23,36 +22,6 @@ use tracing_kafka::MemoryLayer;
 use tracing_kafka::PatternLayout;
 use tracing_kafka::Value;
 use tracing_subscriber::prelude::*;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: every call is handed on to the system's allocator as it came; counting touches a
-// constant thread-local without a destructor, which does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, memory: Memory) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are the system allocator's.
-        unsafe { System.alloc(memory) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, memory: Memory) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, memory) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, memory: Memory, size: usize) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, memory, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Every word with every form of its options that makes a difference. Nothing that is printed for an
 /// event may allocate: there are no exceptions.
@@ -154,7 +123,7 @@ fn with_events(with: impl FnOnce(&[LogEvent<'_>])) {
 }
 
 /// How often rendering the events once more allocates.
-fn allocations(layout: &PatternLayout) -> usize {
+fn allocations(layout: &PatternLayout) -> u64 {
     let mut count = 0;
     with_events(|events| {
         let mut out = Vec::with_capacity(1 << 16);
@@ -165,9 +134,9 @@ fn allocations(layout: &PatternLayout) -> usize {
             }
         };
         render();
-        let before = ALLOCATIONS.with(Cell::get);
+        let before = counting::allocations();
         render();
-        count = ALLOCATIONS.with(Cell::get) - before;
+        count = counting::allocations() - before;
     });
     count
 }
@@ -188,15 +157,15 @@ fn rendering_does_not_allocate_once_warm() {
 /// Counts what rendering a live event allocates, and keeps nothing of it.
 struct Watched {
     layout: PatternLayout,
-    allocations: Arc<AtomicUsize>,
+    allocations: Arc<AtomicU64>,
 }
 
 impl Layout for Watched {
     fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
         out.reserve(1 << 16);
-        let before = ALLOCATIONS.with(Cell::get);
+        let before = counting::allocations();
         self.layout.render(event, out);
-        let allocated = ALLOCATIONS.with(Cell::get) - before;
+        let allocated = counting::allocations() - before;
         self.allocations.fetch_add(allocated, Ordering::Relaxed);
         out.clear();
     }
@@ -227,7 +196,7 @@ fn rendering_live_events_does_not_allocate_once_warm() {
     let dates = DATES.map(|name| format!("%d{{{name}}}"));
     let dates = dates.iter().map(String::as_str);
     for pattern in PATTERNS.iter().copied().chain(dates) {
-        let allocations = Arc::new(AtomicUsize::new(0));
+        let allocations = Arc::new(AtomicU64::new(0));
         let (layer, records) = MemoryLayer::new(Watched {
             layout: PatternLayout::new(pattern).unwrap(),
             allocations: Arc::clone(&allocations),
@@ -252,9 +221,9 @@ fn a_formatter_that_allocates_is_noticed() {
     }
     with_events(|events| {
         let mut out = Vec::with_capacity(1 << 16);
-        let before = ALLOCATIONS.with(Cell::get);
+        let before = counting::allocations();
         Allocating.render(&events[0], &mut out);
-        assert_eq!(ALLOCATIONS.with(Cell::get) - before, 1);
+        assert_eq!(counting::allocations() - before, 1);
     });
 }
 
@@ -291,16 +260,16 @@ fn every_word_is_among_the_patterns() {
 #[test]
 fn a_layout_reads_its_pattern_once() {
     let pattern = PATTERNS.concat();
-    let before = ALLOCATIONS.with(Cell::get);
+    let before = counting::allocations();
     let layout = PatternLayout::new(&pattern).unwrap();
     assert!(
-        ALLOCATIONS.with(Cell::get) > before,
+        counting::allocations() > before,
         "compiling allocates, so that its absence shows"
     );
     // A copy is the same layout, and not compiled again.
-    let before = ALLOCATIONS.with(Cell::get);
+    let before = counting::allocations();
     let copy = layout.clone();
-    assert_eq!(ALLOCATIONS.with(Cell::get), before);
+    assert_eq!(counting::allocations(), before);
     drop(layout);
     assert_eq!(allocations(&copy), 0);
 }
