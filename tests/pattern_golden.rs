@@ -306,3 +306,43 @@ fn with_error(row: &Value, exception: &str) -> Result<String, String> {
     lenient(row)?.render(&event, &mut out);
     String::from_utf8(out).map_err(|error| error.to_string())
 }
+
+#[test]
+fn a_row_with_a_value_of_another_type_or_an_impossible_time_is_refused() {
+    let error = |event: Value| {
+        let row = serde_json::json!({ "pattern": "%d %m %X", "event": event });
+        rows::rendered(&row, &rows::layout(&row, true).unwrap()).unwrap_err()
+    };
+    for (event, expected) in [
+        (
+            r#"{"message":5}"#,
+            "expected a text as `message`, found `5`",
+        ),
+        (
+            r#"{"mdc":{"a":1}}"#,
+            "expected an object of texts as `mdc`, found `{\"a\":1}`",
+        ),
+        (
+            r#"{"ndc":[1]}"#,
+            "expected a list of texts as `ndc`, found `[1]`",
+        ),
+        (
+            r#"{"thread_id":-1}"#,
+            "expected a whole number as `thread_id`, found `-1`",
+        ),
+        (r#"{"message":"no time"}"#, "expected a time as `instant`"),
+    ] {
+        assert_eq!(error(serde_json::from_str(event).unwrap()), expected);
+    }
+    for instant in [
+        "2012-13-01T00:00:00Z",
+        "2011-02-29T00:00:00Z",
+        "2012-02-29T24:00:00Z",
+        "2012-02-29T00:00:-2Z",
+        "2012-02-29T00:00:00.1234567890Z",
+        "99999999999999999-01-01T00:00:00Z",
+    ] {
+        let error = error(serde_json::json!({ "instant": instant }));
+        assert!(error.contains(instant), "{error}");
+    }
+}

@@ -47,6 +47,7 @@ struct Parts<'r> {
 impl<'r> Parts<'r> {
     fn new(event: &'r Value) -> Result<Self, String> {
         let event = event.as_object().ok_or("expected an object as `event`")?;
+        check(event)?;
         let text = |key: &str| event.get(key).and_then(Value::as_str);
         let level = text("level").unwrap_or("INFO");
         let instant = text("instant").ok_or("expected a time as `instant`")?;
@@ -116,6 +117,36 @@ impl<'r> Parts<'r> {
     }
 }
 
+/// Refuses values of another type than a row has, which would be missing from the output otherwise.
+fn check(event: &Map<String, Value>) -> Result<(), String> {
+    type Test = fn(&Value) -> bool;
+    const EXPECTED: [(&str, &[&str], Test); 4] = [
+        (
+            "a text",
+            &["instant", "level", "logger", "message", "thread", "marker"],
+            Value::is_string,
+        ),
+        ("a whole number", &["thread_id"], Value::is_u64),
+        ("an object of texts", &["map", "mdc"], |value| {
+            let map = value.as_object();
+            map.is_some_and(|map| map.values().all(Value::is_string))
+        }),
+        ("a list of texts", &["ndc", "marker_parents"], |value| {
+            let list = value.as_array();
+            list.is_some_and(|list| list.iter().all(Value::is_string))
+        }),
+    ];
+    for (expected, keys, is_right) in EXPECTED {
+        for key in keys {
+            let found = event.get(*key).filter(|value| !value.is_null());
+            if let Some(found) = found.filter(|value| !is_right(value)) {
+                return Err(format!("expected {expected} as `{key}`, found `{found}`"));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn pairs(object: &Map<String, Value>) -> impl Iterator<Item = (&str, &str)> {
     object
         .iter()
@@ -143,6 +174,10 @@ pub(crate) fn parse_instant(text: &str) -> Option<SystemTime> {
     let mut date = date.rsplitn(3, '-');
     let mut part = || date.next()?.parse::<i64>().ok();
     let (day, month, year) = (part()?, part()?, part()?);
+    // Java's `Instant` knows no other years either.
+    if year.abs() > 1_000_000_000 || !(1..=days_of(month, year)?).contains(&day) {
+        return None;
+    }
     // Days since the epoch, in years that begin in March.
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -154,6 +189,11 @@ pub(crate) fn parse_instant(text: &str) -> Option<SystemTime> {
     let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
     let mut clock = clock.split(':').map(|part| part.parse::<i64>().ok());
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
+    let is_clock =
+        (0..24).contains(&hour) && (0..60).contains(&minute) && (0..60).contains(&second);
+    if !is_clock || clock.next().is_some() || fraction.len() > 9 {
+        return None;
+    }
     let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second;
     let nanos = Duration::from_nanos(format!("{fraction:0<9}").parse().ok()?);
     let whole = Duration::from_secs(seconds.unsigned_abs());
@@ -163,4 +203,15 @@ pub(crate) fn parse_instant(text: &str) -> Option<SystemTime> {
         UNIX_EPOCH.checked_add(whole)
     };
     base?.checked_add(nanos)
+}
+
+/// How many days a month has.
+fn days_of(month: i64, year: i64) -> Option<i64> {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => Some(29),
+        2 => Some(28),
+        4 | 6 | 9 | 11 => Some(30),
+        1..=12 => Some(31),
+        _ => None,
+    }
 }
