@@ -162,8 +162,10 @@ impl Consumer {
     ///
     /// As those of [`fetch_from`](Self::fetch_from).
     pub fn read_all(&mut self, topic: &str, timeout: Duration) -> io::Result<Vec<Record>> {
-        let from = self.start_offsets(topic)?;
-        self.fetch_from(topic, &from, Until::End, timeout)
+        let deadline = Instant::now() + timeout;
+        let from = self.retry(deadline, |consumer| consumer.start_offsets(topic))?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.fetch_from(topic, &from, Until::End, left)
     }
 
     /// Reads from these offsets on; returns what there is by partition and offset.

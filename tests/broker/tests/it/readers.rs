@@ -2,6 +2,8 @@
 
 use std::io;
 use std::process::Command;
+use std::time::Duration;
+use std::time::Instant;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
@@ -14,6 +16,9 @@ use tracing_kafka_broker::consumer::Until;
 use crate::client::Batch;
 use crate::client::Client;
 use crate::client::LONG;
+
+/// `UNKNOWN_TOPIC_OR_PARTITION`, `LEADER_NOT_AVAILABLE` and `NOT_LEADER_OR_FOLLOWER`.
+const NOT_YET: [i16; 3] = [3, 5, 6];
 
 fn codecs() -> Vec<Compression> {
     let mut codecs = vec![
@@ -206,12 +211,7 @@ fn own_consumer_works_with_a_real_kafka() {
         for codec in codecs() {
             let value = format!("{codec:?} {partition}");
             let batch = Batch::of(&[&value, "next"]).codec(codec).encode();
-            // One of them leads.
-            let taken = bootstrap.split(',').any(|address| {
-                let mut client = Client::at(address).unwrap();
-                client.produce(&topic, partition, &batch).error_code == 0
-            });
-            assert!(taken, "{value}");
+            until_taken(&bootstrap, &topic, partition, &batch);
             expected.extend([value, "next".to_owned()]);
         }
     }
@@ -229,4 +229,27 @@ fn own_consumer_works_with_a_real_kafka() {
         .unwrap();
     assert_eq!(tail[0].offset, 3);
     consumer.delete_topic(&topic).unwrap();
+}
+
+/// Produces to whichever of the nodes leads. Of a topic that was just made a node learns that it
+/// leads only after the controller has answered: until then it refuses, and is asked again.
+fn until_taken(bootstrap: &str, topic: &str, partition: i32, batch: &Bytes) {
+    let deadline = Instant::now() + LONG;
+    loop {
+        let mut refusals = Vec::new();
+        for address in bootstrap.split(',') {
+            let mut client = Client::at(address).unwrap();
+            match client.produce(topic, partition, batch).error_code {
+                0 => return,
+                code => refusals.push(code),
+            }
+        }
+        let early = refusals.iter().all(|code| NOT_YET.contains(code));
+        assert!(early, "{topic}-{partition}: refused with {refusals:?}");
+        assert!(
+            Instant::now() < deadline,
+            "{topic}-{partition}: nobody leads it"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
