@@ -94,7 +94,7 @@ fn imports_downwards_and_into_the_own_module_are_fine() {
         "use self::wire::Connection;\npub(crate) use crate::kafka::retry::Retry;",
         "fn f(self) { self.x; crate::error::f::<u8>(); } pub(super) struct S; pub(in crate::kafka) struct T;",
         "use std::fmt;\nuse ::kafka::X;\nfn f() -> impl Fn() + use<'static> {}",
-        "mod inner { use super::Thing; use super::super::error::E; }",
+        "mod inner { use super::Thing; use crate::error::E; }",
     ] {
         finds("src/kafka.rs", body, &[]);
     }
@@ -126,16 +126,27 @@ fn an_upward_path_in_an_expression_a_type_or_an_attribute_is_found() {
 }
 
 #[test]
-fn an_upward_import_via_super_super_is_found() {
+fn an_import_via_super_super_is_found() {
     finds(
         "src/layout/parser.rs",
         "use super::super::kafka::X;",
-        &["`super::super::kafka::X` climbs"],
+        &[
+            "`super::super::kafka::X` goes up twice",
+            "`super::super::kafka::X` climbs",
+        ],
     );
     finds(
         "src/layout.rs",
         "mod inner { fn f() { super::super::kafka::f() } }",
-        &["`super::super::kafka::f` climbs"],
+        &[
+            "`super::super::kafka::f` goes up twice",
+            "`super::super::kafka::f` climbs",
+        ],
+    );
+    finds(
+        "src/layout/date/fields.rs",
+        "use super::super::zone::X;",
+        &["`super::super::zone::X` goes up twice"],
     );
     finds(
         "src/layout.rs",

@@ -242,7 +242,7 @@ fn millis(name: &str, value: &str) -> Result<Duration, BuildError> {
 mod tests {
     use super::*;
 
-    fn with(properties: &[(&str, &str)]) -> Result<super::super::KafkaSettings, String> {
+    fn with(properties: &[(&str, &str)]) -> Result<crate::config::KafkaSettings, String> {
         let mut options = KafkaOptions::new(vec!["localhost:9092".to_owned()], "logs".to_owned());
         for (name, value) in properties {
             options.set_property(name, value);

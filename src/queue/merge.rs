@@ -62,7 +62,7 @@ mod tests {
     fn chunk(shard: usize, times: &[i64]) -> Chunk {
         let mut bytes = Vec::new();
         for time in times {
-            super::super::frame::append(&mut bytes, *time, Level::INFO, 0, b"v");
+            crate::queue::frame::append(&mut bytes, *time, Level::INFO, 0, b"v");
         }
         Chunk { shard, bytes }
     }

@@ -266,6 +266,13 @@ impl<'a> Scan<'a> {
     }
 
     fn reach(&mut self, token: &TokenTree, segments: &[String], module: &[String], in_test: bool) {
+        if segments.iter().filter(|word| *word == "super").count() > 1 {
+            self.faults.push(format!(
+                "{}: `{}` goes up twice: begin with `crate`, so that the arrow can be read",
+                self.place(token),
+                segments.join("::")
+            ));
+        }
         let mut target = match segments.first().map(String::as_str) {
             Some("crate") => Vec::new(),
             _ => module.to_vec(),

@@ -7,20 +7,20 @@ use std::time::Instant;
 use tokio::task::Id;
 use tokio::task::JoinError;
 
-use super::super::accumulator::Batch;
-use super::super::retry::OPERATOR_BACKOFF;
-use super::super::retry::Verdict;
-use super::super::retry::is_possibly_persisted;
-use super::super::retry::verdict;
-use super::super::wire::ClusterView;
-use super::super::wire::Connection;
-use super::super::wire::PartitionAnswer;
-use super::super::wire::ProduceAnswer;
-use super::super::wire::WireError;
-use super::super::wire::error_name;
 use super::Done;
 use super::Producer;
 use super::Task;
+use crate::kafka::accumulator::Batch;
+use crate::kafka::retry::OPERATOR_BACKOFF;
+use crate::kafka::retry::Verdict;
+use crate::kafka::retry::is_possibly_persisted;
+use crate::kafka::retry::verdict;
+use crate::kafka::wire::ClusterView;
+use crate::kafka::wire::Connection;
+use crate::kafka::wire::PartitionAnswer;
+use crate::kafka::wire::ProduceAnswer;
+use crate::kafka::wire::WireError;
+use crate::kafka::wire::error_name;
 use crate::stats::DropReason;
 use crate::stats::Health;
 
@@ -84,7 +84,7 @@ impl Producer {
         } else {
             self.cluster.backoff.reset();
         }
-        let same = |broker: &&mut super::super::cluster::Broker| {
+        let same = |broker: &&mut crate::kafka::cluster::Broker| {
             broker.address == connection.address() && broker.connection.is_none()
         };
         if let Some(broker) = self.cluster.brokers.values_mut().find(same) {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-use super::super::accumulator::Batch;
-use super::super::wire::ClusterView;
-use super::super::wire::Connection;
-use super::super::wire::WireError;
 use super::Done;
 use super::Producer;
 use super::Task;
+use crate::kafka::accumulator::Batch;
+use crate::kafka::wire::ClusterView;
+use crate::kafka::wire::Connection;
+use crate::kafka::wire::WireError;
 use crate::stats::DropReason;
 
 /// Sealed batches for one broker, each with its partition.

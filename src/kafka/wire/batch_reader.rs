@@ -117,11 +117,11 @@ fn nullable<'a>(bytes: &mut Bytes<'a>) -> Result<Option<&'a [u8]>, Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::compress::Compressor;
-    use super::super::record_batch::ProducerStamp;
-    use super::super::record_batch::RecordBatch;
     use super::*;
     use crate::config::Compression;
+    use crate::kafka::wire::compress::Compressor;
+    use crate::kafka::wire::record_batch::ProducerStamp;
+    use crate::kafka::wire::record_batch::RecordBatch;
 
     fn kinds() -> Vec<Compression> {
         vec![

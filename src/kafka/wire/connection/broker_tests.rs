@@ -5,12 +5,12 @@ use tracing_kafka_broker::Codec;
 use tracing_kafka_broker::Fault;
 use tracing_kafka_broker::TestBroker;
 
-use super::super::compress::Compressor;
-use super::super::produce::LeaderHint;
-use super::super::record_batch::ProducerStamp;
-use super::super::record_batch::RecordBatch;
 use super::*;
 use crate::config::Compression;
+use crate::kafka::wire::compress::Compressor;
+use crate::kafka::wire::produce::LeaderHint;
+use crate::kafka::wire::record_batch::ProducerStamp;
+use crate::kafka::wire::record_batch::RecordBatch;
 
 const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(150);
