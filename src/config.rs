@@ -1,6 +1,7 @@
 //! Options: what may be set, the defaults, and what values are refused.
 
 mod address;
+mod delivery;
 mod kafka;
 mod property;
 mod topic;
@@ -9,9 +10,11 @@ use std::time::Duration;
 
 use crate::error::BuildError;
 
+pub use delivery::Acks;
+pub use delivery::Idempotence;
+pub(crate) use kafka::BackoffRange;
 pub(crate) use kafka::KafkaOptions;
 pub(crate) use kafka::KafkaSettings;
-pub(crate) use kafka::MAX_BATCH_BYTES;
 pub use property::PROPERTIES;
 pub use property::Property;
 

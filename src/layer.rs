@@ -30,13 +30,17 @@ use crate::event::write_cut;
 use crate::layout::Layout;
 use crate::queue::Admission;
 use crate::queue::Queue;
+use crate::queue::Shape;
+use crate::queue::Stamp;
 use crate::stats::DropReason;
 use crate::sys::ThreadRole;
 use crate::sys::Timestamp;
 use crate::sys::thread_role;
 
+mod parts;
 mod stack;
 
+pub(crate) use parts::Parts;
 use stack::Current;
 use stack::LayerSpans;
 
@@ -60,8 +64,8 @@ pub(crate) trait Sink: Send + Sync + 'static {
     fn admit_full(&self, level: Level) -> Option<Self::Admission> {
         self.admit(level)
     }
-    /// Takes a rendered event that happened `nanos` after the Unix epoch.
-    fn push(&self, admission: Self::Admission, level: Level, nanos: i64, record: &[u8]);
+    /// Takes a rendered event.
+    fn push(&self, admission: Self::Admission, stamp: Stamp, payload: &[u8]);
     /// Counts an event that was not rendered.
     fn count_lost(&self, reason: DropReason);
     /// Counts values that could not be formatted inside records that were kept.
@@ -90,8 +94,8 @@ impl Sink for Arc<Queue> {
         reason = "a call and its spills cost each event 20 instructions; the other callers are rare"
     )]
     #[inline(always)]
-    fn push(&self, admission: Admission, level: Level, nanos: i64, record: &[u8]) {
-        Queue::push(self, admission, level, nanos, record);
+    fn push(&self, admission: Admission, stamp: Stamp, payload: &[u8]) {
+        Queue::push(self, admission, stamp, payload);
     }
 
     fn count_lost(&self, reason: DropReason) {
@@ -118,6 +122,8 @@ pub(crate) enum Ending {
 pub(crate) struct Appender<T> {
     spans: LayerSpans,
     layout: Box<dyn Layout>,
+    /// What a record has beside its value; none where it has nothing.
+    parts: Option<Box<Parts>>,
     ending: Ending,
     /// Events from threads of this role, or one above it, are not ours to take.
     ignores: ThreadRole,
@@ -175,10 +181,17 @@ impl<T: Sink> Appender<T> {
         Self {
             spans: LayerSpans::new(),
             layout,
+            parts: None,
             ending,
             ignores,
             sink,
         }
+    }
+
+    /// Gives each record a key and headers.
+    pub(crate) fn with_parts(mut self, parts: Parts) -> Self {
+        self.parts = (!parts.is_empty()).then(|| Box::new(parts));
+        self
     }
 
     #[inline]
@@ -301,16 +314,48 @@ impl<T: Sink> Appender<T> {
         }
         let is_large = out.capacity() > KEEP_BYTES;
         if is_large {
-            cut(out);
+            cut(out, 0, MAX_EVENT_BYTES);
         }
-        let record = self.end(out);
-        self.sink.push(
-            admission,
-            event.level(),
-            event.timestamp().unix_nanos(),
-            record,
-        );
+        let stamp = Stamp {
+            level: event.level(),
+            shape: Shape::Plain,
+            nanos: event.timestamp().unix_nanos(),
+        };
+        match &self.parts {
+            None => {
+                let record = self.end(out);
+                self.sink.push(admission, stamp, record);
+            }
+            Some(parts) => self.push_with_parts(parts, event, out, admission, stamp),
+        }
         if is_large {
+            *out = Vec::new();
+        }
+    }
+
+    /// Renders key and headers behind the value, and pushes all of it.
+    #[inline(never)]
+    fn push_with_parts(
+        &self,
+        parts: &Parts,
+        event: &LogEvent<'_>,
+        out: &mut Vec<u8>,
+        admission: T::Admission,
+        stamp: Stamp,
+    ) {
+        let value = self.end(out).len();
+        out.truncate(value);
+        let rendered = catch_unwind(AssertUnwindSafe(|| parts.render(event, out)));
+        if let Err(payload) = rendered {
+            return self.lose(payload);
+        }
+        let failures = take_failures();
+        if failures > 0 {
+            self.sink.count_format_failures(failures);
+        }
+        let shape = Shape::WithParts;
+        self.sink.push(admission, Stamp { shape, ..stamp }, out);
+        if out.capacity() > KEEP_BYTES {
             *out = Vec::new();
         }
     }
@@ -446,10 +491,11 @@ fn end_line(out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Cuts a record that is longer than the limit at a character boundary, and says by how much.
+/// Cuts what stands behind `from` at a character boundary if it is longer than `limit`, and says by
+/// how much.
 #[cold]
-fn cut(out: &mut Vec<u8>) {
-    if out.len() <= MAX_EVENT_BYTES {
+fn cut(out: &mut Vec<u8>, from: usize, limit: usize) {
+    if out.len().saturating_sub(from) <= limit {
         return;
     }
     let is_inside = |at: &usize| {
@@ -457,10 +503,9 @@ fn cut(out: &mut Vec<u8>) {
             .is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000)
     };
     // A character has at most three bytes after its first; what has more of them is no text.
-    let mut boundaries = (MAX_EVENT_BYTES - 3..=MAX_EVENT_BYTES).rev();
-    let end = boundaries
-        .find(|at| !is_inside(at))
-        .unwrap_or(MAX_EVENT_BYTES);
+    let most = from + limit;
+    let mut boundaries = (most - 3..=most).rev();
+    let end = boundaries.find(|at| !is_inside(at)).unwrap_or(most);
     let missing = out.len() - end;
     out.truncate(end);
     write_cut(out, missing);

@@ -97,7 +97,9 @@ mod stats;
 mod sys;
 mod worker;
 
+pub use config::Acks;
 pub use config::Compression;
+pub use config::Idempotence;
 pub use config::OverflowPolicy;
 pub use config::PROPERTIES;
 pub use config::Property;
@@ -113,6 +115,7 @@ pub use file::FileLayer;
 pub use file::FileLayerBuilder;
 pub use kafka::KafkaLayer;
 pub use kafka::KafkaLayerBuilder;
+pub use kafka::Partitioner;
 pub use layout::Escape;
 pub use layout::JsonLayout;
 pub use layout::JsonLayoutBuilder;

@@ -12,6 +12,7 @@ use crate::layer::Ending;
 use crate::layer::Sink;
 use crate::layer::forward_layer;
 use crate::layout::Layout;
+use crate::queue::Stamp;
 use crate::stats::DropReason;
 use crate::sys::ThreadRole;
 
@@ -80,7 +81,7 @@ impl Sink for MemoryRecords {
         Some(())
     }
 
-    fn push(&self, (): (), _level: Level, _nanos: i64, record: &[u8]) {
+    fn push(&self, (): (), _stamp: Stamp, record: &[u8]) {
         self.lock()
             .push(String::from_utf8_lossy(record).into_owned());
     }

@@ -39,6 +39,11 @@ mod merge;
 use budget::Budget;
 pub(crate) use frame::Frame;
 pub(crate) use frame::Frames;
+pub(crate) use frame::Shape;
+pub(crate) use frame::Stamp;
+pub(crate) use frame::end_parts;
+pub(crate) use frame::header_values;
+pub(crate) use frame::put_header_value;
 pub(crate) use merge::in_time_order;
 
 /// The chunk that a shard leases at a time, where the budget is not smaller than a few of them.
@@ -99,7 +104,7 @@ struct Inner {
 /// Frames of one shard, taken from the queue.
 #[derive(Debug)]
 pub(crate) struct Chunk {
-    shard: usize,
+    pub(crate) shard: usize,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -242,30 +247,24 @@ impl Queue {
         reason = "a call and its spills cost each event 20 instructions; the other callers are rare"
     )]
     #[inline(always)]
-    pub(crate) fn push(&self, admission: Admission, level: Level, nanos: i64, value: &[u8]) {
+    pub(crate) fn push(&self, admission: Admission, stamp: Stamp, payload: &[u8]) {
         let shard = self.shard();
         let mut inner = shard.lock();
-        if inner.current.capacity() - inner.current.len() >= frame::HEADER + value.len()
+        if inner.current.capacity() - inner.current.len() >= frame::HEADER + payload.len()
             && inner.closed.is_none()
         {
-            inner.append(&shard.lost, level, nanos, value);
+            inner.append(&shard.lost, stamp, payload);
         } else {
             drop(inner);
-            self.push_cold(shard, admission, level, nanos, value);
+            self.push_cold(shard, admission, stamp, payload);
         }
     }
 
     /// The rare push: leases a chunk, and sees to it that the worker comes.
     #[cold]
-    fn push_cold(
-        &self,
-        shard: &Shard,
-        mut admission: Admission,
-        level: Level,
-        nanos: i64,
-        value: &[u8],
-    ) {
-        let need = frame::HEADER + value.len();
+    fn push_cold(&self, shard: &Shard, mut admission: Admission, stamp: Stamp, payload: &[u8]) {
+        let need = frame::HEADER + payload.len();
+        let level = stamp.level;
         if !self.budget.may_ever_hold(level, need) {
             return self.count_lost(DropReason::TooLarge);
         }
@@ -281,7 +280,7 @@ impl Queue {
                 if full.capacity() > 0 {
                     inner.full.push(full);
                 }
-                inner.append(&shard.lost, level, nanos, value);
+                inner.append(&shard.lost, stamp, payload);
                 drop(inner);
                 return self.call_worker(filled, need);
             }
@@ -527,6 +526,8 @@ impl Observe for Queue {
             queued,
             in_flight: entries.in_flight,
             dropped,
+            duplicates_avoided: entries.duplicates_avoided,
+            possible_duplicates: entries.possible_duplicates,
             format_failures: self.format_failures.load(Ordering::Relaxed),
             buffer_bytes: self.budget.held() as u64,
         }
@@ -559,9 +560,9 @@ impl Default for Inner {
 
 impl Inner {
     #[inline]
-    fn append(&mut self, lost: &AtomicU64, level: Level, nanos: i64, value: &[u8]) {
+    fn append(&mut self, lost: &AtomicU64, stamp: Stamp, payload: &[u8]) {
         let sequence = self.accepted + lost.load(Ordering::Relaxed);
-        frame::append(&mut self.current, nanos, level, sequence, value);
+        frame::append(&mut self.current, stamp, sequence, payload);
         self.accepted += 1;
         self.queued += 1;
     }

@@ -134,6 +134,13 @@ pub struct Stats {
     pub in_flight: u64,
     /// Events given up.
     pub dropped: Dropped,
+    /// Events that were sent again and that the broker recognised: without idempotence they would be
+    /// in the topic twice. Part of `delivered`, or soon.
+    pub duplicates_avoided: u64,
+    /// Events that were sent again although an earlier attempt may have succeeded and nothing can
+    /// tell: they may be in the topic twice. With idempotence that takes a broker that has lost what
+    /// it knew.
+    pub possible_duplicates: u64,
     /// Values whose `Debug` or `Display` panicked or returned an error; the record was kept, with
     /// `<panicked>` or `<error>` in it.
     pub format_failures: u64,
@@ -161,6 +168,9 @@ pub enum Health {
     Starting,
     /// The last attempt succeeded.
     Healthy,
+    /// The last attempt succeeded, but without idempotence: the cluster refuses a producer id, and
+    /// [`Idempotence::Preferred`](crate::Idempotence::Preferred) allowed to go on.
+    Degraded,
     /// The last attempt failed; it is being tried again.
     Retrying,
     /// The other side refuses for a reason that a person must mend: a topic that does not exist, a
@@ -177,6 +187,7 @@ impl fmt::Display for Health {
         f.write_str(match self {
             Self::Starting => "starting",
             Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
             Self::Retrying => "retrying",
             Self::Misconfigured => "misconfigured",
             Self::Failed => "failed",
@@ -240,6 +251,8 @@ pub(crate) struct Entries {
     pub(crate) in_flight: u64,
     pub(crate) delivered: u64,
     pub(crate) dropped: Dropped,
+    pub(crate) duplicates_avoided: u64,
+    pub(crate) possible_duplicates: u64,
     /// Part of `dropped`: given up with an unknown outcome, so possibly delivered after all.
     pub(crate) unknown: u64,
     pub(crate) health: Health,
@@ -254,6 +267,8 @@ impl Default for Entries {
             in_flight: 0,
             delivered: 0,
             dropped: Dropped::default(),
+            duplicates_avoided: 0,
+            possible_duplicates: 0,
             unknown: 0,
             health: Health::Starting,
             settled: false,
@@ -273,6 +288,18 @@ impl Ledger {
         if !entries.settled {
             change(&mut entries);
         }
+    }
+
+    /// `count` events were sent again although they may have arrived before.
+    pub(crate) fn sent_again(&self, count: u64) {
+        if count > 0 {
+            self.change(|entries| entries.possible_duplicates += count);
+        }
+    }
+
+    /// The broker recognised `count` events that it had already.
+    pub(crate) fn recognised(&self, count: u64) {
+        self.change(|entries| entries.duplicates_avoided += count);
     }
 
     /// `count` pending events were sent for the first time.

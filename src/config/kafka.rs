@@ -9,14 +9,20 @@ use super::DEFAULT_SHUTDOWN_TIMEOUT;
 use super::OverflowPolicy;
 use super::address;
 use super::check_buffer_memory;
+use super::delivery::DeliveryOptions;
+use super::delivery::DeliverySettings;
 use super::positive_time;
 use super::property;
 use super::topic;
 use crate::error::BuildError;
 
-/// The most bytes of one batch before compression: a broker's default `message.max.bytes` is
-/// 1 048 588.
-pub(crate) const MAX_BATCH_BYTES: usize = 1_000_000;
+/// The most bytes of one request, and of one batch before compression, unless told otherwise: a
+/// broker's default `message.max.bytes` is 1 048 588.
+const DEFAULT_MAX_REQUEST: usize = 1_000_000;
+/// The least that can be asked for.
+const MIN_MAX_REQUEST: usize = 16 * 1024;
+/// The most: what a broker takes by default.
+const MAX_MAX_REQUEST: usize = 100 * 1024 * 1024;
 const DEFAULT_BATCH_SIZE: usize = 256 * 1024;
 const DEFAULT_LINGER: Duration = Duration::from_millis(100);
 const DEFAULT_DELIVERY_TIMEOUT: Duration = Duration::from_secs(120);
@@ -25,6 +31,20 @@ const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(35);
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_CLIENT_ID: &str = "tracing-kafka";
 const MAX_CLIENT_ID: usize = 255;
+const MAX_HEADER_NAME: usize = 255;
+const DEFAULT_METADATA_MAX_AGE: Duration = Duration::from_secs(5 * 60);
+const DEFAULT_BACKOFF: BackoffRange = BackoffRange {
+    first: Duration::from_millis(100),
+    most: Duration::from_secs(10),
+};
+
+/// How long to wait between attempts: `first` after one failure, doubled with each further one, at
+/// most `most`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BackoffRange {
+    pub(crate) first: Duration,
+    pub(crate) most: Duration,
+}
 
 /// What was set, unchecked; a setter and a property of the same name write the same field.
 pub(crate) struct KafkaOptions {
@@ -41,6 +61,14 @@ pub(crate) struct KafkaOptions {
     pub(crate) connect_timeout: Duration,
     pub(crate) compression: Compression,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) delivery: DeliveryOptions,
+    pub(crate) max_request: usize,
+    pub(crate) metadata_max_age: Duration,
+    pub(crate) retry_backoff: BackoffRange,
+    pub(crate) reconnect_backoff: BackoffRange,
+    pub(crate) ignores_keys: bool,
+    pub(crate) sequence_headers: bool,
+    pub(crate) header_names: Vec<String>,
     /// The first property that could not be set.
     refused: Option<BuildError>,
 }
@@ -60,6 +88,30 @@ pub(crate) struct KafkaSettings {
     pub(crate) connect_timeout: Duration,
     pub(crate) compression: Compression,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) delivery: DeliverySettings,
+    pub(crate) max_request: usize,
+    pub(crate) metadata_max_age: Duration,
+    pub(crate) retry_backoff: BackoffRange,
+    pub(crate) reconnect_backoff: BackoffRange,
+    pub(crate) ignores_keys: bool,
+    pub(crate) sequence_headers: bool,
+    pub(crate) header_names: Vec<String>,
+}
+
+impl BackoffRange {
+    fn check(self, name: &str) -> Result<(), BuildError> {
+        positive_time(name, self.first)?;
+        if self.most < self.first {
+            return Err(BuildError::conflict(
+                format!(
+                    "`{name}` is `{:?}` and its maximum is `{:?}`",
+                    self.first, self.most
+                ),
+                "a maximum that is not less",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Addresses are shown as errors show them: somebody may have put a password into one.
@@ -83,6 +135,14 @@ impl fmt::Debug for KafkaOptions {
             .field("connect_timeout", &self.connect_timeout)
             .field("compression", &self.compression)
             .field("shutdown_timeout", &self.shutdown_timeout)
+            .field("delivery", &self.delivery)
+            .field("max_request", &self.max_request)
+            .field("metadata_max_age", &self.metadata_max_age)
+            .field("retry_backoff", &self.retry_backoff)
+            .field("reconnect_backoff", &self.reconnect_backoff)
+            .field("ignores_keys", &self.ignores_keys)
+            .field("sequence_headers", &self.sequence_headers)
+            .field("header_names", &self.header_names)
             .finish_non_exhaustive()
     }
 }
@@ -102,6 +162,14 @@ impl KafkaOptions {
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             compression: Compression::default(),
             shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
+            delivery: DeliveryOptions::default(),
+            max_request: DEFAULT_MAX_REQUEST,
+            metadata_max_age: DEFAULT_METADATA_MAX_AGE,
+            retry_backoff: DEFAULT_BACKOFF,
+            reconnect_backoff: DEFAULT_BACKOFF,
+            ignores_keys: false,
+            sequence_headers: false,
+            header_names: Vec::new(),
             refused: None,
         }
     }
@@ -121,6 +189,10 @@ impl KafkaOptions {
         self.check_sizes()?;
         self.overflow.check()?;
         let request_timeout = self.check_times()?;
+        self.retry_backoff.check("retry.backoff.ms")?;
+        self.reconnect_backoff.check("reconnect.backoff.ms")?;
+        self.check_header_names()?;
+        let delivery = self.delivery.check()?;
         if let Some(refusal) = self.refused {
             return Err(refusal);
         }
@@ -137,6 +209,14 @@ impl KafkaOptions {
             connect_timeout: self.connect_timeout,
             compression: self.compression,
             shutdown_timeout: self.shutdown_timeout,
+            delivery,
+            max_request: self.max_request,
+            metadata_max_age: self.metadata_max_age,
+            retry_backoff: self.retry_backoff,
+            reconnect_backoff: self.reconnect_backoff,
+            ignores_keys: self.ignores_keys,
+            sequence_headers: self.sequence_headers,
+            header_names: self.header_names,
         })
     }
 
@@ -153,11 +233,18 @@ impl KafkaOptions {
     }
 
     fn check_sizes(&self) -> Result<(), BuildError> {
-        if !(1..=MAX_BATCH_BYTES).contains(&self.batch_size) {
+        if !(MIN_MAX_REQUEST..=MAX_MAX_REQUEST).contains(&self.max_request) {
+            return Err(BuildError::setting(
+                "max.request.size",
+                self.max_request.to_string(),
+                format!("{MIN_MAX_REQUEST} to {MAX_MAX_REQUEST} bytes"),
+            ));
+        }
+        if !(1..=self.max_request).contains(&self.batch_size) {
             return Err(BuildError::setting(
                 "batch.size",
                 self.batch_size.to_string(),
-                format!("1 to {MAX_BATCH_BYTES} bytes"),
+                format!("1 to {} bytes, the `max.request.size`", self.max_request),
             ));
         }
         check_buffer_memory(self.buffer_memory)?;
@@ -173,11 +260,26 @@ impl KafkaOptions {
         Ok(())
     }
 
+    fn check_header_names(&self) -> Result<(), BuildError> {
+        let is_bad = |name: &&String| {
+            name.is_empty() || name.len() > MAX_HEADER_NAME || name.chars().any(char::is_control)
+        };
+        match self.header_names.iter().find(is_bad) {
+            None => Ok(()),
+            Some(name) => Err(BuildError::setting(
+                "header",
+                name,
+                format!("a name of 1 to {MAX_HEADER_NAME} bytes without control characters"),
+            )),
+        }
+    }
+
     /// The request timeout, once all times fit together.
     fn check_times(&self) -> Result<Duration, BuildError> {
         if !self.linger.is_zero() {
             positive_time("linger.ms", self.linger)?;
         }
+        positive_time("metadata.max.age.ms", self.metadata_max_age)?;
         positive_time("delivery.timeout.ms", self.delivery_timeout)?;
         positive_time("socket.connection.setup.timeout.ms", self.connect_timeout)?;
         if self.linger >= self.delivery_timeout {

@@ -5,115 +5,152 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
-use super::wire::BATCH_HEADER_BYTES;
+use super::headers::HeaderEncoder;
+use super::partitioner::Route;
+use super::partitioner::Router;
 use super::wire::BatchContents;
+use super::wire::BatchRecord;
 use super::wire::Compressor;
-use super::wire::ProducerStamp;
 use super::wire::RecordBatch;
-use super::wire::SealedBatch;
-use crate::config::Compression;
-use crate::config::MAX_BATCH_BYTES;
 use crate::queue::Frame;
+
+mod batch;
+mod books;
+mod lot;
+#[cfg(test)]
+mod tests;
+
+pub(super) use batch::Batch;
+pub(super) use batch::Past;
+use books::Books;
+use lot::Lot;
 
 /// Batches are not made smaller than this, however small a topic's limit is.
 const MIN_BATCH_BYTES: usize = 16 * 1024;
+/// After so many batches of a reduced size were delivered, larger ones are tried again: the topic's
+/// limit may have been raised.
+const GROW_AFTER: u32 = 1000;
 /// A batch that cannot be sent is sealed when its records span this part of the delivery timeout,
 /// so that none is given up much before its own time.
 const SPAN_PARTS: u32 = 20;
 
-/// A sealed batch on its way.
-#[derive(Debug)]
-pub(super) struct Batch {
-    /// Shared by the parts of a batch that was split.
-    id: u64,
-    pub(super) sealed: SealedBatch,
-    /// When the first of its records was accepted, or shortly before.
-    pub(super) accepted: Instant,
-    /// It was in a request.
-    pub(super) sent: bool,
-    /// A request with it ended without saying whether the records were appended.
-    pub(super) possibly_persisted: bool,
-    /// Answers with an error that is not known to pass.
-    pub(super) doubtful: u32,
-}
-
-impl Batch {
-    pub(super) fn count(&self) -> u64 {
-        u64::from(self.sealed.count)
-    }
-
-    fn record_bytes(&self) -> usize {
-        self.sealed.bytes.len().saturating_sub(BATCH_HEADER_BYTES)
-    }
+/// When a batch is sealed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) linger: Duration,
+    pub(super) batch_size: usize,
+    /// What a batch may grow to while nothing can be sent.
+    pub(super) max_batch: usize,
+    pub(super) delivery_timeout: Duration,
 }
 
 /// Records on their way from the queue to a request.
 #[derive(Debug)]
 pub(super) struct Accumulator {
-    open: RecordBatch,
-    /// When the first record of `open` was accepted.
-    opened: Option<Instant>,
-    compressor: Compressor,
-    linger: Duration,
+    router: Router,
+    headers: HeaderEncoder,
+    /// Records for any partition.
+    shared: Lot,
+    /// Records for one partition each.
+    bound: BTreeMap<i32, Lot>,
+    /// Records whose partition can be told only when their number is known.
+    unbound: Lot,
+    books: Books,
+    limits: Limits,
+    /// What holds now: less than `limits` after a batch was too large for the topic.
     batch_size: usize,
+    max_batch: usize,
+    delivered_since_shrunk: u32,
     /// Nothing lingers: there is no room for more.
     is_pressed: bool,
-    /// What `open` may grow to while nothing can be sent.
-    limit: usize,
     span: Duration,
-    ready: VecDeque<Batch>,
-    next_id: u64,
-    /// Bytes of all sealed batches that are neither delivered nor given up.
-    sealed_bytes: usize,
-    /// How many parts of each batch are neither delivered nor given up.
-    outstanding: BTreeMap<u64, u32>,
 }
 
 impl Accumulator {
     pub(super) fn new(
-        compression: Compression,
-        linger: Duration,
-        batch_size: usize,
-        delivery_timeout: Duration,
+        compressor: Compressor,
+        limits: Limits,
+        router: Router,
+        headers: HeaderEncoder,
     ) -> Self {
         Self {
-            open: RecordBatch::new(),
-            opened: None,
-            compressor: Compressor::new(compression),
-            linger,
-            batch_size,
+            router,
+            headers,
+            shared: Lot::new(),
+            bound: BTreeMap::new(),
+            unbound: Lot::new(),
+            books: Books::new(compressor),
+            batch_size: limits.batch_size,
+            max_batch: limits.max_batch,
+            delivered_since_shrunk: 0,
             is_pressed: false,
-            limit: MAX_BATCH_BYTES,
-            span: (delivery_timeout / SPAN_PARTS).max(linger),
-            ready: VecDeque::new(),
-            next_id: 0,
-            sealed_bytes: 0,
-            outstanding: BTreeMap::new(),
+            span: (limits.delivery_timeout / SPAN_PARTS).max(limits.linger),
+            limits,
         }
     }
 
-    /// Adds a record, sealing the open batch first if it would grow too large.
+    /// Adds a record of the queue's shard `shard`, sealing the batch that it belongs to first if
+    /// that would grow too large. Answers whether the batch has its size now.
     #[inline]
-    pub(super) fn push(&mut self, frame: &Frame<'_>, accepted: Instant) {
-        let size = RecordBatch::size_of(0, frame.value.len());
-        if self.open.len() + size > self.limit {
-            self.seal();
+    pub(super) fn push(&mut self, frame: &Frame<'_>, shard: usize, accepted: Instant) -> bool {
+        let route = self.router.route(frame);
+        let record = BatchRecord {
+            timestamp_ms: frame.millis(),
+            key: frame.key,
+            value: frame.value,
+            headers: self.headers.encode(frame, shard),
+        };
+        let size = RecordBatch::size_of(&record);
+        let lot = match route {
+            Route::Any => &mut self.shared,
+            Route::To(index) => self.bound.entry(index).or_insert_with(Lot::new),
+            Route::Later => &mut self.unbound,
+        };
+        if lot.open.len() + size > self.max_batch {
+            self.books.seal(lot, route != Route::Any);
         }
-        if self.open.is_empty() {
-            self.opened = Some(accepted);
+        if lot.open.is_empty() {
+            lot.opened = Some(accepted);
         }
-        self.open.push(frame.millis(), None, frame.value);
+        let before = lot.open.len();
+        lot.open.push(&record);
+        self.books.open_bytes += lot.open.len() - before;
+        lot.is_full(self.batch_size)
+    }
+
+    fn lots(&self) -> impl Iterator<Item = &Lot> {
+        [&self.shared, &self.unbound]
+            .into_iter()
+            .chain(self.bound.values())
+    }
+
+    /// Seals the open batches of the lots that `is_meant`.
+    fn seal_where(&mut self, is_meant: impl Fn(&Lot) -> bool) {
+        let bound = self.bound.values_mut().chain([&mut self.unbound]);
+        for (lot, is_bound) in bound
+            .map(|lot| (lot, true))
+            .chain([(&mut self.shared, false)])
+        {
+            if is_meant(lot) {
+                self.books.seal(lot, is_bound);
+            }
+        }
+    }
+
+    /// What was wrong with an answer of the custom partitioner since the last call.
+    pub(super) fn take_fault(&mut self) -> Option<String> {
+        self.router.take_fault()
     }
 
     /// Whether a batch has been begun.
     pub(super) fn has_open(&self) -> bool {
-        self.opened.is_some()
+        self.lots().any(Lot::has_open)
     }
 
     /// Bytes of records held in any form: open, sealed, on their way. Without the batches' headers, so
     /// that records take less here than in the chunks that they came in.
     pub(super) fn held_bytes(&self) -> usize {
-        self.open.len().saturating_sub(BATCH_HEADER_BYTES) + self.sealed_bytes
+        self.books.held_bytes()
     }
 
     /// Says whether there is no room for more records, so that none may linger.
@@ -121,231 +158,235 @@ impl Accumulator {
         self.is_pressed = is_pressed;
     }
 
-    /// Whether the open batch has its size.
-    #[inline]
-    pub(super) fn is_full(&self) -> bool {
-        self.open.len() >= self.batch_size && self.has_open()
+    fn is_due(&self, lot: &Lot, now: Instant) -> bool {
+        lot.is_full(self.batch_size)
+            || (self.is_pressed && lot.has_open())
+            || lot
+                .open_for(self.limits.linger)
+                .is_some_and(|due| due <= now)
     }
 
-    /// Whether the open batch should leave as soon as it can.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.is_full()
-            || (self.is_pressed && self.has_open())
-            || self.due_at().is_some_and(|due| due <= now)
+    /// Whether an open batch should leave as soon as it can.
+    pub(super) fn has_due(&self, now: Instant) -> bool {
+        self.lots().any(|lot| self.is_due(lot, now))
     }
 
-    /// When the open batch has waited long enough for others.
-    pub(super) fn due_at(&self) -> Option<Instant> {
-        self.opened.map(|opened| opened + self.linger)
+    /// When the next open batch has waited long enough for others, if it has not at `now`.
+    pub(super) fn due_at(&self, now: Instant) -> Option<Instant> {
+        self.lots()
+            .filter_map(|lot| lot.open_for(self.limits.linger))
+            .filter(|due| *due > now)
+            .min()
     }
 
-    /// When the open batch is sealed even if it cannot be sent.
+    /// When the next open batch is sealed even if it cannot be sent.
     pub(super) fn span_ends_at(&self) -> Option<Instant> {
-        self.opened.map(|opened| opened + self.span)
+        self.lots().filter_map(|lot| lot.open_for(self.span)).min()
     }
 
-    /// Closes the open batch: compresses it once and puts it behind the other sealed ones.
-    pub(super) fn seal(&mut self) {
-        let Some(accepted) = self.opened.take() else {
-            return;
+    /// Seals what spans too long a time, so that no record is given up much before its own.
+    pub(super) fn seal_old(&mut self, now: Instant) {
+        let span = self.span;
+        self.seal_where(|lot| lot.open_for(span).is_some_and(|end| end <= now));
+    }
+
+    /// The batch for the partition `index` that goes next, if records are bound to it and one is due.
+    pub(super) fn next_bound(&mut self, index: i32, now: Instant) -> Option<Batch> {
+        let lot = self.bound.get(&index)?;
+        let is_due = lot.ready.is_empty() && self.is_due(lot, now);
+        let lot = self.bound.get_mut(&index)?;
+        if is_due {
+            self.books.seal(lot, true);
+        }
+        lot.ready.pop_front()
+    }
+
+    /// The batch for any partition that goes next, if one is due.
+    pub(super) fn next_shared(&mut self, now: Instant) -> Option<Batch> {
+        if self.shared.ready.is_empty() && self.is_due(&self.shared, now) {
+            self.books.seal(&mut self.shared, false);
+        }
+        self.shared.ready.pop_front()
+    }
+
+    /// Bytes that wait for the partition `index` and for no other.
+    pub(super) fn bound_bytes(&self, index: i32) -> usize {
+        self.bound.get(&index).map_or(0, Lot::bytes)
+    }
+
+    /// Sealed batches that are in no partition's window.
+    pub(super) fn ready(&self) -> impl Iterator<Item = &Batch> {
+        self.lots().flat_map(|lot| &lot.ready)
+    }
+
+    /// Takes back batches whose partition is gone: another may take them, or the one that their keys
+    /// stand for now. They are the oldest.
+    pub(super) fn put_back(&mut self, batches: Vec<Batch>) {
+        for mut batch in batches.into_iter().rev() {
+            batch.forget_partition();
+            if !batch.is_bound {
+                self.shared.ready.push_front(batch);
+                continue;
+            }
+            for (route, part) in self.distribute(batch).into_iter().rev() {
+                self.lot_of(route).ready.push_front(part);
+            }
+        }
+    }
+
+    fn lot_of(&mut self, route: Route) -> &mut Lot {
+        match route {
+            Route::Any => &mut self.shared,
+            Route::To(index) => self.bound.entry(index).or_insert_with(Lot::new),
+            Route::Later => &mut self.unbound,
+        }
+    }
+
+    /// The topic has `partitions` partitions. What was bound to one that does not exist, or to none
+    /// yet, goes to where its keys belong now.
+    pub(super) fn set_partitions(&mut self, partitions: i32) {
+        self.router.set_partitions(partitions);
+        let is_gone = |index: &i32| *index >= partitions;
+        let gone: Vec<i32> = self.bound.keys().copied().filter(is_gone).collect();
+        let mut homeless = Vec::new();
+        for index in gone {
+            if let Some(mut lot) = self.bound.remove(&index) {
+                self.books.seal(&mut lot, true);
+                homeless.extend(lot.ready);
+            }
+        }
+        if partitions > 0 && !self.unbound.is_empty() {
+            self.books.seal(&mut self.unbound, true);
+            homeless.extend(self.unbound.ready.drain(..));
+        }
+        for batch in homeless {
+            for (route, part) in self.distribute(batch) {
+                self.lot_of(route).ready.push_back(part);
+            }
+        }
+    }
+
+    /// Cuts a batch up by where its keys belong.
+    fn distribute(&mut self, batch: Batch) -> Vec<(Route, Batch)> {
+        let mut routes: Vec<Route> = Vec::new();
+        let Ok(contents) = BatchContents::read(&batch.sealed.bytes) else {
+            // Not read back: it was never decided, and any place is better than none.
+            return vec![(Route::Any, batch)];
         };
-        let sealed = self.open.seal(&mut self.compressor, ProducerStamp::NONE);
-        let id = self.next_id;
-        self.next_id += 1;
-        self.outstanding.insert(id, 1);
-        self.sealed_bytes += sealed.bytes.len().saturating_sub(BATCH_HEADER_BYTES);
-        self.ready.push_back(Batch {
-            id,
-            sealed,
-            accepted,
-            sent: false,
-            possibly_persisted: false,
-            doubtful: 0,
-        });
-    }
-
-    /// The sealed batch that waits longest.
-    pub(super) fn next_ready(&mut self) -> Option<Batch> {
-        self.ready.pop_front()
-    }
-
-    pub(super) fn ready(&self) -> &VecDeque<Batch> {
-        &self.ready
-    }
-
-    /// Puts a batch back in front: its partition is gone, another may take it.
-    pub(super) fn put_back(&mut self, batch: Batch) {
-        self.ready.push_front(batch);
+        let places: Vec<usize> = contents
+            .records()
+            .map(|record| {
+                let route = self.router.choose(record.key, record.value);
+                let known = routes.iter().position(|known| *known == route);
+                known.unwrap_or_else(|| {
+                    routes.push(route);
+                    routes.len() - 1
+                })
+            })
+            .collect();
+        drop(contents);
+        match self.books.cut(batch, &places) {
+            Ok(parts) => routes.into_iter().zip(parts).collect(),
+            Err(batch) => vec![(Route::Any, batch)],
+        }
     }
 
     /// Takes the sealed batches accepted at or before `limit`.
     pub(super) fn expired(&mut self, limit: Instant) -> Vec<Batch> {
-        let (expired, kept) = std::mem::take(&mut self.ready)
-            .into_iter()
-            .partition(|batch| batch.accepted <= limit);
-        self.ready = kept;
-        Vec::from(expired)
+        let mut expired = Vec::new();
+        let lots = self.bound.values_mut();
+        for lot in lots.chain([&mut self.shared, &mut self.unbound]) {
+            if lot.ready.iter().all(|batch| batch.accepted > limit) {
+                continue;
+            }
+            let (old, kept): (VecDeque<_>, _) = std::mem::take(&mut lot.ready)
+                .into_iter()
+                .partition(|batch| batch.accepted <= limit);
+            lot.ready = kept;
+            expired.extend(old);
+        }
+        expired
     }
 
     /// Halves a batch that is too large for the topic, and makes later ones smaller. Gives it back
     /// if it holds one record only, or cannot be read.
-    pub(super) fn split(&mut self, batch: Batch) -> Result<[Batch; 2], Batch> {
-        let smaller = batch.sealed.uncompressed_len / 2;
-        self.limit = self.limit.min(smaller.max(MIN_BATCH_BYTES));
-        self.batch_size = self.batch_size.min(self.limit);
-        let halves = match BatchContents::read(&batch.sealed.bytes) {
-            Ok(contents) if contents.count() >= 2 => {
-                let half = contents.count() / 2;
-                let mut parts = RecordBatch::new();
-                let mut seal_part = |from: usize, count: usize| {
-                    for record in contents.records().skip(from).take(count) {
-                        parts.push(record.timestamp_ms, record.key, record.value);
-                    }
-                    parts.seal(&mut self.compressor, ProducerStamp::NONE)
-                };
-                [seal_part(0, half), seal_part(half, contents.count() - half)]
-            }
-            _ => return Err(batch),
-        };
-        if let Some(parts) = self.outstanding.get_mut(&batch.id) {
-            *parts += 1;
+    pub(super) fn split(&mut self, batch: Batch) -> Result<Vec<Batch>, Batch> {
+        let smaller = (batch.sealed.uncompressed_len / 2).max(MIN_BATCH_BYTES);
+        self.max_batch = self.max_batch.min(smaller);
+        self.batch_size = self.batch_size.min(self.max_batch);
+        self.delivered_since_shrunk = 0;
+        self.halve(batch)
+    }
+
+    /// Halves a batch. Gives it back if it holds one record only, or cannot be read.
+    pub(super) fn halve(&mut self, batch: Batch) -> Result<Vec<Batch>, Batch> {
+        let count = usize::try_from(batch.sealed.count).unwrap_or(0);
+        if count < 2 {
+            return Err(batch);
         }
-        self.sealed_bytes -= batch.record_bytes();
-        let halves = halves.map(|sealed| Batch {
-            id: batch.id,
-            sealed,
-            accepted: batch.accepted,
-            sent: batch.sent,
-            possibly_persisted: batch.possibly_persisted,
-            doubtful: batch.doubtful,
-        });
-        self.sealed_bytes += halves.iter().map(Batch::record_bytes).sum::<usize>();
-        Ok(halves)
+        let places: Vec<usize> = (0..count)
+            .map(|number| usize::from(number >= count / 2))
+            .collect();
+        self.books.cut(batch, &places)
+    }
+
+    /// Takes the records at `positions` out of a batch: they come first, then the rest. Gives it back
+    /// if that would leave nothing of either, or if it cannot be read.
+    pub(super) fn take_out(
+        &mut self,
+        batch: Batch,
+        positions: &[i32],
+    ) -> Result<Vec<Batch>, Batch> {
+        let count = i32::try_from(batch.sealed.count).unwrap_or(0);
+        let places: Vec<usize> = (0..count)
+            .map(|number| usize::from(!positions.contains(&number)))
+            .collect();
+        if !places.contains(&0) || !places.contains(&1) {
+            return Err(batch);
+        }
+        self.books.cut(batch, &places)
+    }
+
+    /// The batch is delivered.
+    pub(super) fn delivered(&mut self, batch: &Batch) {
+        if self.max_batch < self.limits.max_batch {
+            self.delivered_since_shrunk += 1;
+            if self.delivered_since_shrunk >= GROW_AFTER {
+                self.delivered_since_shrunk = 0;
+                self.max_batch = (self.max_batch * 2).min(self.limits.max_batch);
+                self.batch_size = self.limits.batch_size.min(self.max_batch);
+            }
+        }
+        self.done(batch);
     }
 
     /// The batch is delivered or given up.
     pub(super) fn done(&mut self, batch: &Batch) {
-        self.sealed_bytes -= batch.record_bytes();
-        if let Some(parts) = self.outstanding.get_mut(&batch.id) {
-            *parts -= 1;
-            if *parts == 0 {
-                self.outstanding.remove(&batch.id);
-            }
-        }
+        self.books.done(batch);
     }
 
-    /// Seals the open batch and marks the place that a flush waits for.
+    /// Seals the open batches and marks the place that a flush waits for.
     pub(super) fn mark(&mut self) -> u64 {
-        self.seal();
-        self.next_id
+        self.seal_where(|_| true);
+        self.books.next_id()
     }
 
     /// Whether every batch sealed before `mark` is done.
     pub(super) fn is_done_up_to(&self, mark: u64) -> bool {
-        self.outstanding
-            .first_key_value()
-            .is_none_or(|(id, _)| *id >= mark)
+        self.books.oldest().is_none_or(|id| id >= mark)
     }
 
     /// Whether there is nothing open, waiting or on its way.
     pub(super) fn is_empty(&self) -> bool {
-        self.opened.is_none() && self.outstanding.is_empty()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tracing::Level;
-
-    fn accumulator(batch_size: usize) -> Accumulator {
-        Accumulator::new(
-            Compression::None,
-            Duration::from_millis(100),
-            batch_size,
-            Duration::from_secs(120),
-        )
+        self.books.oldest().is_none() && !self.has_open()
     }
 
-    fn push(accumulator: &mut Accumulator, value: &[u8], accepted: Instant) {
-        let frame = Frame {
-            nanos: 1,
-            level: Level::INFO,
-            sequence: 0,
-            value,
-        };
-        accumulator.push(&frame, accepted);
-    }
-
-    #[test]
-    fn a_batch_is_due_by_age_or_by_size() {
-        let start = Instant::now();
-        let mut accumulator = accumulator(1000);
-        assert!(!accumulator.is_due(start));
-        push(&mut accumulator, b"one", start);
-        assert!(!accumulator.is_due(start + Duration::from_millis(99)));
-        assert!(accumulator.is_due(start + Duration::from_millis(100)));
-        push(&mut accumulator, &[b'x'; 1000], start);
-        assert!(accumulator.is_due(start));
-    }
-
-    #[test]
-    fn no_batch_exceeds_the_limit_and_order_is_kept() {
-        let start = Instant::now();
-        let mut accumulator = accumulator(1000);
-        for number in 0..30_u8 {
-            push(&mut accumulator, &vec![number; 100_000], start);
-        }
-        accumulator.seal();
-        let mut seen = Vec::new();
-        while let Some(batch) = accumulator.next_ready() {
-            assert!(batch.sealed.bytes.len() <= MAX_BATCH_BYTES);
-            let contents = BatchContents::read(&batch.sealed.bytes).unwrap();
-            seen.extend(contents.records().map(|record| record.value[0]));
-        }
-        assert_eq!(seen, (0..30).collect::<Vec<u8>>());
-    }
-
-    #[test]
-    fn a_flush_waits_for_every_part_of_what_was_sealed_before_it() {
-        let start = Instant::now();
-        let mut accumulator = accumulator(1000);
-        for _ in 0..4 {
-            push(&mut accumulator, b"record", start);
-        }
-        let mark = accumulator.mark();
-        push(&mut accumulator, b"later", start);
-        accumulator.seal();
-        let batch = accumulator.next_ready().unwrap();
-        let later = accumulator.next_ready().unwrap();
-        let [one, two] = accumulator.split(batch).unwrap();
-        assert_eq!((one.count(), two.count()), (2, 2));
-        accumulator.done(&later);
-        accumulator.done(&one);
-        assert!(!accumulator.is_done_up_to(mark));
-        accumulator.done(&two);
-        assert!(accumulator.is_done_up_to(mark));
-        assert!(accumulator.is_empty());
-    }
-
-    #[test]
-    fn one_record_cannot_be_split() {
-        let mut accumulator = accumulator(1000);
-        push(&mut accumulator, b"alone", Instant::now());
-        accumulator.seal();
-        let batch = accumulator.next_ready().unwrap();
-        assert!(accumulator.split(batch).is_err());
-    }
-
-    #[test]
-    fn only_what_is_old_enough_expires() {
-        let start = Instant::now();
-        let mut accumulator = accumulator(1000);
-        for second in 0..3 {
-            push(&mut accumulator, b"r", start + Duration::from_secs(second));
-            accumulator.seal();
-        }
-        assert_eq!(accumulator.expired(start + Duration::from_secs(1)).len(), 2);
-        assert_eq!(accumulator.ready().len(), 1);
+    /// Seals and takes everything that is in no partition's window.
+    pub(super) fn take_all(&mut self) -> Vec<Batch> {
+        self.seal_where(|_| true);
+        let lots = self.bound.values_mut();
+        lots.chain([&mut self.shared, &mut self.unbound])
+            .flat_map(|lot| std::mem::take(&mut lot.ready))
+            .collect()
     }
 }

@@ -1,14 +1,18 @@
 //! What the producer knows of the cluster: brokers with their connections, partitions with their batches.
 
 use std::collections::BTreeMap;
-use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
 use super::accumulator::Batch;
+use super::identity::Identity;
+use super::lane::Lane;
+use super::lane::Turn;
 use super::retry::Backoff;
 use super::wire::ClusterView;
 use super::wire::Connection;
+use crate::config::BackoffRange;
+use crate::config::KafkaSettings;
 
 /// How the producer stands with one broker.
 #[derive(Debug)]
@@ -24,14 +28,14 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    fn new(address: String, now: Instant) -> Self {
+    fn new(address: String, backoff: Backoff, now: Instant) -> Self {
         Self {
             address,
             connection: None,
             is_connecting: false,
             connect_after: now,
             paused_until: now,
-            backoff: Backoff::default(),
+            backoff,
         }
     }
 
@@ -43,36 +47,13 @@ impl Broker {
     }
 }
 
-/// One partition of the topic, with one batch in flight at most.
-#[derive(Debug)]
-pub(super) struct Lane {
-    pub(super) leader: Option<i32>,
-    /// In a request.
-    pub(super) in_flight: Option<Batch>,
-    /// Batches that were in a request for this partition and must go there again, in order.
-    pub(super) retries: VecDeque<Batch>,
-    /// Nothing is sent before this.
-    pub(super) wait_until: Instant,
-    pub(super) backoff: Backoff,
-}
-
-impl Lane {
-    fn new(now: Instant) -> Self {
-        Self {
-            leader: None,
-            in_flight: None,
-            retries: VecDeque::new(),
-            wait_until: now,
-            backoff: Backoff::default(),
-        }
-    }
-}
-
 /// Brokers by id, partitions by index, and how fresh that is.
 #[derive(Debug)]
 pub(super) struct Cluster {
     pub(super) brokers: BTreeMap<i32, Broker>,
     pub(super) lanes: BTreeMap<i32, Lane>,
+    /// How many partitions the topic has; 0 as long as that is not known.
+    pub(super) partitions: i32,
     /// When the cluster was last described.
     pub(super) described: Option<Instant>,
     /// Somebody has to ask again, whatever the age.
@@ -81,28 +62,38 @@ pub(super) struct Cluster {
     /// No asking before this.
     pub(super) ask_after: Instant,
     pub(super) backoff: Backoff,
+    pub(super) identity: Identity,
     bootstrap: Vec<String>,
     max_age: Duration,
+    max_in_flight: usize,
+    retry_backoff: BackoffRange,
+    reconnect_backoff: BackoffRange,
     /// Which address is tried first, so that a dead one is not always.
     turn: usize,
-    /// The partition that goes first, for the same reason.
-    next_lane: i32,
+}
+
+fn backoff(range: BackoffRange) -> Backoff {
+    Backoff::new(range.first, range.most)
 }
 
 impl Cluster {
-    pub(super) fn new(bootstrap: Vec<String>, max_age: Duration, now: Instant) -> Self {
+    pub(super) fn new(settings: &KafkaSettings, now: Instant) -> Self {
         Self {
             brokers: BTreeMap::new(),
             lanes: BTreeMap::new(),
+            partitions: 0,
             described: None,
             is_stale: true,
             is_asking: false,
             ask_after: now,
-            backoff: Backoff::default(),
-            bootstrap,
-            max_age,
+            backoff: backoff(settings.retry_backoff),
+            identity: Identity::new(settings.delivery.idempotence, now),
+            bootstrap: settings.servers.clone(),
+            max_age: settings.metadata_max_age,
+            max_in_flight: settings.delivery.max_in_flight,
+            retry_backoff: settings.retry_backoff,
+            reconnect_backoff: settings.reconnect_backoff,
             turn: 0,
-            next_lane: 0,
         }
     }
 
@@ -158,54 +149,87 @@ impl Cluster {
         let mut homeless = Vec::new();
         self.lanes.retain(|index, lane| {
             let exists = view.partitions.iter().any(|p| p.index == *index);
-            if !exists {
-                lane.leader = None;
-                homeless.extend(lane.retries.drain(..));
+            if exists {
+                return true;
             }
-            exists || lane.in_flight.is_some()
+            lane.leader = None;
+            if lane.is_out() {
+                // Its answer says the same in a moment.
+                self.is_stale = true;
+                return true;
+            }
+            homeless.extend(lane.clear());
+            false
         });
+        if let Some(last) = view.partitions.last() {
+            self.partitions = last.index.saturating_add(1);
+        }
         for partition in &view.partitions {
-            let lane = self
-                .lanes
-                .entry(partition.index)
-                .or_insert_with(|| Lane::new(now));
-            lane.leader = partition.leader;
+            self.lane(partition.index, now).leader = partition.leader;
         }
         homeless
     }
 
+    /// The partition `index`; a new one begins as those have that got the least so far.
+    fn lane(&mut self, index: i32, now: Instant) -> &mut Lane {
+        let sent = self.lanes.values().map(|lane| lane.bytes_sent).min();
+        let is_idempotent = self.identity.is_wanted();
+        let range = self.retry_backoff;
+        self.lanes.entry(index).or_insert_with(|| {
+            let mut lane = Lane::new(is_idempotent, backoff(range), now);
+            lane.bytes_sent = sent.unwrap_or(0);
+            lane
+        })
+    }
+
     /// A broker of this id is at this address now; a connection to another address is dropped.
     pub(super) fn meet(&mut self, id: i32, address: &str, now: Instant) {
-        let broker = self
-            .brokers
-            .entry(id)
-            .or_insert_with(|| Broker::new(address.to_owned(), now));
+        let range = self.reconnect_backoff;
+        let new = || Broker::new(address.to_owned(), backoff(range), now);
+        let broker = self.brokers.entry(id).or_insert_with(new);
         if broker.address != address {
-            *broker = Broker::new(address.to_owned(), now);
+            *broker = new();
         }
     }
 
-    /// Partitions to which something can be sent now, beginning with another one each time.
-    pub(super) fn idle_lanes(&self, now: Instant) -> Vec<i32> {
-        let is_idle = |lane: &Lane| {
-            lane.in_flight.is_none()
-                && lane.wait_until <= now
-                && lane
-                    .leader
-                    .and_then(|leader| self.brokers.get(&leader))
-                    .is_some_and(|broker| broker.usable(now).is_some())
-        };
-        let from = self.next_lane;
-        let turned = self.lanes.range(from..).chain(self.lanes.range(..from));
-        turned
-            .filter(|(_, lane)| is_idle(lane))
-            .map(|(index, _)| *index)
+    /// Partitions to which something can be sent now, and what; those with the least to do first.
+    pub(super) fn turns(&self, now: Instant) -> Vec<(i32, Turn)> {
+        let mut turns: Vec<(usize, u64, i32, Turn)> = Vec::new();
+        for (index, lane) in &self.lanes {
+            let connection = self.connection_of(lane, now);
+            if lane.wait_until > now || connection.is_none() {
+                continue;
+            }
+            match lane.turn(self.max_in_flight, connection) {
+                Turn::Nothing | Turn::Identity => {}
+                turn => turns.push((lane.bytes_in_flight(), lane.bytes_sent, *index, turn)),
+            }
+        }
+        turns.sort_unstable_by_key(|(in_flight, sent, index, _)| (*in_flight, *sent, *index));
+        turns
+            .into_iter()
+            .map(|(_, _, index, turn)| (index, turn))
             .collect()
     }
 
-    /// The partition `index` had its turn.
-    pub(super) fn had_turn(&mut self, index: i32) {
-        self.next_lane = index.saturating_add(1);
+    /// The connection to the leader of `lane`, if a request may be sent on it now.
+    pub(super) fn connection_of(&self, lane: &Lane, now: Instant) -> Option<&Connection> {
+        self.brokers.get(&lane.leader?)?.usable(now)
+    }
+
+    /// Gives the producer id to those partitions that have none.
+    pub(super) fn identify_lanes(&mut self) {
+        let is_wanted = self.identity.is_wanted();
+        for lane in self.lanes.values_mut() {
+            if !is_wanted {
+                lane.give_up_identity();
+            } else if lane.wants_identity()
+                && !lane.is_out()
+                && let Some(identity) = self.identity.current()
+            {
+                lane.identify(identity);
+            }
+        }
     }
 
     /// Leaders without a connection that may be dialled now.
@@ -237,6 +261,7 @@ impl Cluster {
         let lanes = self.lanes.values().map(|lane| lane.wait_until);
         asking
             .into_iter()
+            .chain(self.identity.next_change())
             .chain(brokers)
             .chain(lanes)
             .filter(|moment| *moment > now)
@@ -246,6 +271,7 @@ impl Cluster {
     /// Nothing has to wait for a back-off any longer: little time is left.
     pub(super) fn hurry(&mut self, now: Instant) {
         self.ask_after = self.ask_after.min(now);
+        self.identity.hurry(now);
         for broker in self.brokers.values_mut() {
             broker.connect_after = broker.connect_after.min(now);
         }

@@ -18,6 +18,7 @@ use super::cluster::Cluster;
 use super::wire::ClusterView;
 use super::wire::Connection;
 use super::wire::ProduceAnswer;
+use super::wire::ProducerIdentity;
 use super::wire::WireError;
 use crate::config::KafkaSettings;
 use crate::error::DeliveryError;
@@ -44,8 +45,6 @@ const BUSY_TICK: Duration = Duration::from_millis(1);
 const STUCK_TICK: Duration = Duration::from_millis(50);
 /// A round of this many bytes is not small.
 const BUSY_BYTES: usize = 64 * 1024;
-/// After this the cluster is asked again what it looks like.
-const METADATA_MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// How callers wake the producer.
 #[derive(Debug, Default)]
@@ -76,13 +75,25 @@ pub(super) fn runtime() -> io::Result<Runtime> {
 enum Task {
     Ask,
     Connect { broker: i32 },
-    Produce { broker: i32, partitions: Vec<i32> },
+    Identify,
+    Produce { broker: i32, parts: Vec<Part> },
+}
+
+/// One batch in a request.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    /// Its partition.
+    index: i32,
+    /// What the partition's lane knows it by.
+    attempt: u64,
 }
 
 /// How a task ended.
 enum Done {
     Asked(Result<(ClusterView, Connection), WireError>),
     Connected(Result<Connection, WireError>),
+    /// The inner error is Kafka's code, none if the broker knows no producer ids.
+    Identified(Result<Result<ProducerIdentity, Option<i16>>, WireError>),
     Produced(Result<ProduceAnswer, WireError>),
 }
 
@@ -97,6 +108,7 @@ pub(super) struct Producer {
     appender: Arc<Appender<Arc<Queue>>>,
     accumulator: Accumulator,
     cluster: Cluster,
+    next_attempt: u64,
     tasks: JoinSet<Done>,
     running: HashMap<Id, Task>,
     /// Flushes, each with the mark that it waits for.
@@ -115,6 +127,7 @@ pub(super) struct Producer {
 impl Producer {
     pub(super) fn new(
         settings: KafkaSettings,
+        accumulator: Accumulator,
         queue: Arc<Queue>,
         bell: Arc<Bell>,
         reporter: Reporter,
@@ -123,13 +136,9 @@ impl Producer {
     ) -> Self {
         let now = Instant::now();
         Self {
-            accumulator: Accumulator::new(
-                settings.compression,
-                settings.linger,
-                settings.batch_size,
-                settings.delivery_timeout,
-            ),
-            cluster: Cluster::new(settings.servers.clone(), METADATA_MAX_AGE, now),
+            accumulator,
+            cluster: Cluster::new(&settings, now),
+            next_attempt: 0,
             settings,
             queue,
             bell,
@@ -190,7 +199,12 @@ impl Producer {
         self.expire(now);
         self.ask_cluster(now);
         self.connect(now);
+        self.ask_identity(now);
+        self.cluster.identify_lanes();
         self.send(now);
+        if let Some(fault) = self.accumulator.take_fault() {
+            self.trouble("partitioner", fault);
+        }
     }
 
     /// Flushes and the shutdown first empty the queue, so that all that was offered before them is
@@ -233,16 +247,17 @@ impl Producer {
         for chunk in std::mem::take(&mut self.chunks) {
             let mut may_send = true;
             for frame in Frames::new(&chunk.bytes) {
-                self.accumulator.push(&frame, accepted);
-                if may_send && self.accumulator.is_full() {
+                let is_full = self.accumulator.push(&frame, chunk.shard, accepted);
+                if is_full && may_send {
                     self.send(now);
-                    may_send = !self.accumulator.is_full();
+                    // As long as nothing can be sent, it is not tried for each record.
+                    may_send = !self.accumulator.has_due(now);
                 }
             }
             let held = self.accumulator.held_bytes();
             self.queue.give_back(chunk, self.booked, held);
             self.booked = held;
-            if self.accumulator.is_due(now) {
+            if self.accumulator.has_due(now) {
                 self.send(now);
             }
         }
@@ -299,7 +314,7 @@ impl Producer {
             None
         } else {
             let sends = [
-                self.accumulator.due_at().filter(|due| *due > now),
+                self.accumulator.due_at(now),
                 self.accumulator.span_ends_at(),
                 self.cluster.next_change(now),
                 self.next_expiry(),

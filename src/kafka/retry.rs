@@ -5,10 +5,6 @@ use std::hash::RandomState;
 use std::time::Duration;
 use std::time::Instant;
 
-/// The first wait after a failure; doubled with each further one.
-const MIN_BACKOFF: Duration = Duration::from_millis(100);
-/// The longest wait between attempts that can succeed by themselves.
-const MAX_BACKOFF: Duration = Duration::from_secs(10);
 /// The wait where a person has to mend something first.
 pub(super) const OPERATOR_BACKOFF: Duration = Duration::from_secs(30);
 
@@ -19,11 +15,21 @@ pub(super) enum Verdict {
     Refresh,
     /// Send it again.
     Retry,
+    /// The broker had it already.
+    Duplicate,
+    /// The broker expected another sequence.
+    OutOfOrder,
+    /// The broker does not know the producer any longer.
+    Forgotten,
+    /// The producer id belongs to somebody else.
+    Fenced,
     /// Too large for the topic: send it in halves.
     Split,
-    /// Nothing will change until somebody changes the topic or the permissions.
+    /// Some record in it is refused: find out which.
+    Bisect,
+    /// Nothing will change until somebody changes the topic, the permissions or the configuration.
     Misconfigured,
-    /// Not known to pass: try a few times, then give the batch up.
+    /// Not known to pass: try a few times, then look for the culprit.
     Doubtful,
 }
 
@@ -33,13 +39,22 @@ pub(super) fn verdict(code: i16) -> Verdict {
         // Unknown topic or partition, no leader, not the leader, no replica, network, storage,
         // fenced and unknown leader epoch.
         3 | 5 | 6 | 9 | 13 | 56 | 74 | 75 => Verdict::Refresh,
-        // Corrupt in transit, timed out, broker not available, coordinator loading, not enough
-        // replicas before and after the append, quota.
-        2 | 7 | 8 | 14 | 19 | 20 | 89 => Verdict::Retry,
+        // Timed out, broker not available, coordinator loading, not enough replicas before and after
+        // the append, quota.
+        7 | 8 | 14 | 19 | 20 | 89 => Verdict::Retry,
+        46 => Verdict::Duplicate,
+        45 => Verdict::OutOfOrder,
+        59 => Verdict::Forgotten,
+        // Invalid producer epoch and id mapping, producer fenced.
+        47 | 49 | 90 => Verdict::Fenced,
         // Message and record list too large.
         10 | 18 => Verdict::Split,
-        // Invalid topic, topic and cluster authorization, unsupported version, policy, SASL.
-        17 | 29 | 31 | 35 | 44 | 58 => Verdict::Misconfigured,
+        // Invalid timestamp, invalid record.
+        32 | 87 => Verdict::Bisect,
+        // Invalid topic, invalid acks, topic, cluster and transaction authorization, unsupported
+        // version, message format and compression, policy, SASL.
+        17 | 21 | 29 | 31 | 35 | 43 | 44 | 53 | 58 | 76 => Verdict::Misconfigured,
+        // Corrupt in transit among them: it passes, unless it is the batch that is corrupt.
         _ => Verdict::Doubtful,
     }
 }
@@ -51,19 +66,32 @@ pub(super) fn is_possibly_persisted(code: i16) -> bool {
 }
 
 /// Grows the wait with each failure in a row.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Backoff {
+    first: Duration,
+    most: Duration,
     failures: u32,
     random: RandomState,
 }
 
 impl Backoff {
+    /// Waits of `first`, doubled with each further failure up to `most`.
+    pub(super) fn new(first: Duration, most: Duration) -> Self {
+        Self {
+            first,
+            most: most.max(first),
+            failures: 0,
+            random: RandomState::new(),
+        }
+    }
+
     /// The wait after one more failure: half of it certain, half of it random, so that clients do
     /// not come back together.
     pub(super) fn next(&mut self) -> Duration {
-        let whole = MIN_BACKOFF
+        let whole = self
+            .first
             .saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX))
-            .min(MAX_BACKOFF);
+            .min(self.most);
         self.failures = self.failures.saturating_add(1).min(16);
         let share = self.random.hash_one(Instant::now()) % 1024;
         whole / 2 + whole / 2048 * u32::try_from(share).unwrap_or(0)
@@ -85,7 +113,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_ten_seconds() {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
         for expected in [100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000] {
             let wait = backoff.next().as_millis();
             assert!(
@@ -94,17 +122,19 @@ mod tests {
             );
         }
         backoff.reset();
-        assert!(backoff.next() <= MIN_BACKOFF);
+        assert!(backoff.next() <= Duration::from_millis(100));
     }
 
     #[test]
-    fn success_is_no_error_of_the_table() {
+    fn each_kind_of_error_has_its_verdict() {
         for (code, expected) in [
             (6, Verdict::Refresh),
             (19, Verdict::Retry),
             (10, Verdict::Split),
             (29, Verdict::Misconfigured),
-            (87, Verdict::Doubtful),
+            (87, Verdict::Bisect),
+            (45, Verdict::OutOfOrder),
+            (2, Verdict::Doubtful),
             (1234, Verdict::Doubtful),
         ] {
             assert_eq!(verdict(code), expected, "{code}");

@@ -57,12 +57,19 @@ pub(crate) fn in_time_order(chunks: &[Chunk]) -> impl Iterator<Item = Frame<'_>>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::frame::Shape;
+    use crate::queue::frame::Stamp;
     use tracing::Level;
 
     fn chunk(shard: usize, times: &[i64]) -> Chunk {
         let mut bytes = Vec::new();
         for time in times {
-            crate::queue::frame::append(&mut bytes, *time, Level::INFO, 0, b"v");
+            let stamp = Stamp {
+                level: Level::INFO,
+                shape: Shape::Plain,
+                nanos: *time,
+            };
+            crate::queue::frame::append(&mut bytes, stamp, 0, b"v");
         }
         Chunk { shard, bytes }
     }

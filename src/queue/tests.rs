@@ -10,6 +10,8 @@ use tracing::Level;
 
 use super::Frames;
 use super::Queue;
+use super::Shape;
+use super::Stamp;
 use super::Wake;
 use crate::config::OverflowPolicy;
 use crate::stats::DropReason;
@@ -34,7 +36,12 @@ fn queue(buffer: usize, threshold: usize) -> (Arc<Queue>, Arc<Rings>) {
 
 fn push(queue: &Queue, level: Level, value: &[u8]) {
     if let Some(admission) = queue.admit(level) {
-        queue.push(admission, level, 5, value);
+        let stamp = Stamp {
+            level,
+            shape: Shape::Plain,
+            nanos: 5,
+        };
+        queue.push(admission, stamp, value);
     }
 }
 

@@ -171,7 +171,7 @@ fn batches_too_large_for_the_topic_are_split_and_later_ones_are_smaller() {
 #[test]
 fn a_record_that_is_refused_for_good_is_counted_and_others_go_on() {
     let broker = broker();
-    broker.fault_times(Api::Produce, &Fault::Error(87), 3);
+    broker.fault(Api::Produce, Fault::Error(87));
     let (layer, guard) = kafka(&broker).build().unwrap();
     let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
     tracing::dispatcher::with_default(&dispatch, || tracing::info!("refused"));

@@ -8,9 +8,13 @@ use tokio::task::Id;
 use tokio::task::JoinError;
 
 use super::Done;
+use super::Part;
 use super::Producer;
 use super::Task;
 use crate::kafka::accumulator::Batch;
+use crate::kafka::identity::Refusal;
+use crate::kafka::lane::Appended;
+use crate::kafka::lane::Delivered;
 use crate::kafka::retry::OPERATOR_BACKOFF;
 use crate::kafka::retry::Verdict;
 use crate::kafka::retry::is_possibly_persisted;
@@ -19,6 +23,7 @@ use crate::kafka::wire::ClusterView;
 use crate::kafka::wire::Connection;
 use crate::kafka::wire::PartitionAnswer;
 use crate::kafka::wire::ProduceAnswer;
+use crate::kafka::wire::ProducerIdentity;
 use crate::kafka::wire::WireError;
 use crate::kafka::wire::error_name;
 use crate::stats::DropReason;
@@ -35,6 +40,32 @@ const MAX_THROTTLE: Duration = Duration::from_secs(60);
 /// The longest wait between attempts while the layer is being shut down.
 const HURRIED_BACKOFF: Duration = Duration::from_millis(500);
 
+/// What is known of an attempt that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    /// The batch was not appended.
+    Refused,
+    /// It may have been.
+    Unknown,
+}
+
+/// How the broker's idea of our sequences differs from ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    OutOfOrder,
+    Forgotten,
+    Fenced,
+}
+
+/// How a batch is cut up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// It is too large.
+    Split,
+    /// A record in it is refused.
+    Bisect,
+}
+
 impl Producer {
     /// A task ended, or panicked.
     pub(super) fn finish(&mut self, ended: Result<(Id, Done), JoinError>) {
@@ -50,11 +81,13 @@ impl Producer {
                 self.connected(broker, result, now);
             }
             (Some(Task::Connect { broker }), _) => self.connected(broker, Err(broke_off()), now),
-            (Some(Task::Produce { broker, partitions }), Some(Done::Produced(result))) => {
-                self.produced(broker, &partitions, result, now);
+            (Some(Task::Identify), Some(Done::Identified(result))) => self.identified(result, now),
+            (Some(Task::Identify), _) => self.identified(Err(broke_off()), now),
+            (Some(Task::Produce { broker, parts }), Some(Done::Produced(result))) => {
+                self.produced(broker, &parts, result, now);
             }
-            (Some(Task::Produce { broker, partitions }), _) => {
-                self.produced(broker, &partitions, Err(broke_off()), now);
+            (Some(Task::Produce { broker, parts }), _) => {
+                self.produced(broker, &parts, Err(broke_off()), now);
             }
             (None, _) => {}
         }
@@ -75,9 +108,8 @@ impl Producer {
             return self.topic_refused(view.topic_error, now);
         }
         let homeless = self.cluster.describe(&view, now);
-        for batch in homeless.into_iter().rev() {
-            self.accumulator.put_back(batch);
-        }
+        self.accumulator.set_partitions(self.cluster.partitions);
+        self.accumulator.put_back(homeless);
         if self.cluster.is_stale {
             let wait = self.cluster.backoff.next();
             self.cluster.ask_after = self.after(wait, now);
@@ -134,110 +166,207 @@ impl Producer {
         }
     }
 
+    fn identified(
+        &mut self,
+        result: Result<Result<ProducerIdentity, Option<i16>>, WireError>,
+        now: Instant,
+    ) {
+        let identity = &mut self.cluster.identity;
+        identity.is_asking = false;
+        match result {
+            Ok(Ok(given)) => identity.given(given),
+            Ok(Err(code)) => {
+                let refusal = identity.refused(code, now);
+                self.identity_refused(code, refusal);
+            }
+            Err(error) => {
+                identity.failed(now);
+                self.cluster.is_stale = true;
+                self.wire_trouble(&error);
+            }
+        }
+    }
+
+    fn identity_refused(&mut self, code: Option<i16>, refusal: Refusal) {
+        let name = code.map_or("the broker knows no producer ids", error_name);
+        match refusal {
+            Refusal::Passing => {}
+            Refusal::Final => {
+                self.queue.ledger.set_health(Health::Misconfigured);
+                self.trouble(
+                    "idempotence",
+                    format!("no producer id, nothing is sent: {name}"),
+                );
+            }
+            Refusal::GoesOn => {
+                self.queue.ledger.set_health(Health::Degraded);
+                self.trouble(
+                    "idempotence",
+                    format!("no producer id, going on without idempotence: {name}"),
+                );
+            }
+        }
+    }
+
     fn produced(
         &mut self,
         id: i32,
-        partitions: &[i32],
+        parts: &[Part],
         result: Result<ProduceAnswer, WireError>,
         now: Instant,
     ) {
         let answer = match result {
             Ok(answer) => answer,
-            Err(error) => return self.produce_failed(id, partitions, &error, now),
+            Err(error) => return self.produce_failed(id, parts, &error, now),
         };
         if let Some(broker) = self.cluster.brokers.get_mut(&id) {
             // A throttled success is a success; the pause is what the broker asks for.
             broker.paused_until = now + answer.throttle.min(MAX_THROTTLE);
         }
-        for index in partitions {
-            let Some(batch) = self.landed(*index) else {
-                continue;
-            };
-            match answer.partitions.iter().find(|part| part.index == *index) {
-                Some(part) if part.error == 0 => self.delivered(*index, &batch),
-                Some(part) => self.refused(*index, batch, part, now),
+        for part in parts {
+            let of_part = |answer: &&PartitionAnswer| answer.index == part.index;
+            match answer.partitions.iter().find(of_part) {
+                Some(answer) if answer.error == 0 => self.appended(*part, answer),
+                Some(answer) => self.refused(*part, answer, now),
                 None => {
-                    let text = "a Produce answer leaves out a partition";
-                    self.trouble("produce", text);
-                    self.retry(*index, batch, None, now);
+                    self.trouble("produce", "a Produce answer leaves out a partition");
+                    self.retry(*part, Attempt::Unknown, None, now);
                 }
             }
         }
     }
 
     /// The request ended without an answer.
-    fn produce_failed(&mut self, id: i32, partitions: &[i32], error: &WireError, now: Instant) {
+    fn produce_failed(&mut self, id: i32, parts: &[Part], error: &WireError, now: Instant) {
         if let Some(broker) = self.cluster.brokers.get_mut(&id) {
             broker.connection = None;
         }
         self.cluster.is_stale = true;
         let mut at_once = matches!(error, WireError::Closed { .. });
-        for index in partitions {
-            let Some(mut batch) = self.landed(*index) else {
-                continue;
-            };
-            batch.possibly_persisted = true;
+        for part in parts {
             // A connection that was closed while idle is noticed only here: no failed attempt.
-            let lane = self.cluster.lanes.get(index);
+            let lane = self.cluster.lanes.get(&part.index);
             at_once &= lane.is_some_and(|lane| lane.backoff.failures() == 0);
             let wait = at_once.then_some(Duration::ZERO);
-            self.retry(*index, batch, wait, now);
+            self.retry(*part, Attempt::Unknown, wait, now);
         }
         if !at_once {
             self.wire_trouble(error);
         }
     }
 
-    /// Takes the batch that was in flight to the partition `index`.
-    fn landed(&mut self, index: i32) -> Option<Batch> {
-        self.cluster.lanes.get_mut(&index)?.in_flight.take()
+    /// The batch is in the log, and perhaps others with it.
+    fn appended(&mut self, part: Part, answer: &PartitionAnswer) {
+        let Some(lane) = self.cluster.lanes.get_mut(&part.index) else {
+            return;
+        };
+        let appended = Appended {
+            base_offset: answer.base_offset,
+            append_time_ms: answer.log_append_time_ms,
+            is_duplicate: answer.error != 0,
+        };
+        let delivered = lane.appended(part.attempt, appended);
+        let possible_duplicates = lane.take_possible_duplicates();
+        lane.backoff.reset();
+        self.queue.ledger.sent_again(possible_duplicates);
+        self.delivered(&delivered);
     }
 
-    fn delivered(&mut self, index: i32, batch: &Batch) {
-        self.queue.ledger.delivered(batch.count());
-        self.queue.ledger.set_health(Health::Healthy);
-        self.accumulator.done(batch);
-        if let Some(lane) = self.cluster.lanes.get_mut(&index) {
-            lane.backoff.reset();
+    fn delivered(&mut self, delivered: &[Delivered]) {
+        for Delivered {
+            batch,
+            was_recognised,
+        } in delivered
+        {
+            if *was_recognised {
+                self.queue.ledger.recognised(batch.count());
+            }
+            self.queue.ledger.delivered(batch.count());
+            self.accumulator.delivered(batch);
+        }
+        let health = if self.cluster.identity.is_degraded() {
+            Health::Degraded
+        } else {
+            Health::Healthy
+        };
+        self.queue.ledger.set_health(health);
+    }
+
+    fn refused(&mut self, part: Part, answer: &PartitionAnswer, now: Instant) {
+        let known = if is_possibly_persisted(answer.error) {
+            Attempt::Unknown
+        } else {
+            Attempt::Refused
+        };
+        match verdict(answer.error) {
+            Verdict::Refresh => self.leader_changed(part, answer, now),
+            Verdict::Retry => {
+                self.refusal_trouble(answer);
+                self.retry(part, known, None, now);
+            }
+            // An old broker's way to say that it has the batch.
+            Verdict::Duplicate => self.appended(part, answer),
+            Verdict::OutOfOrder => self.out_of_step(part, answer, now, Step::OutOfOrder),
+            Verdict::Forgotten => self.out_of_step(part, answer, now, Step::Forgotten),
+            Verdict::Fenced => self.out_of_step(part, answer, now, Step::Fenced),
+            Verdict::Split => self.cut(part, answer, Cut::Split),
+            Verdict::Bisect => self.cut(part, answer, Cut::Bisect),
+            Verdict::Misconfigured => {
+                self.refusal_trouble(answer);
+                self.queue.ledger.set_health(Health::Misconfigured);
+                self.retry(part, known, Some(OPERATOR_BACKOFF), now);
+            }
+            Verdict::Doubtful => self.doubtful(part, answer, known, now),
         }
     }
 
-    fn refused(&mut self, index: i32, mut batch: Batch, part: &PartitionAnswer, now: Instant) {
-        batch.possibly_persisted |= is_possibly_persisted(part.error);
-        let name = error_name(part.error);
-        match verdict(part.error) {
-            Verdict::Refresh => self.leader_changed(index, batch, part, now),
-            Verdict::Retry => {
-                self.refusal_trouble(index, name, part);
-                self.retry(index, batch, None, now);
-            }
-            Verdict::Split => self.split(index, batch, now),
-            Verdict::Misconfigured => {
-                self.refusal_trouble(index, name, part);
-                self.queue.ledger.set_health(Health::Misconfigured);
-                self.retry(index, batch, Some(OPERATOR_BACKOFF), now);
-            }
-            Verdict::Doubtful => {
-                self.refusal_trouble(index, name, part);
-                batch.doubtful += 1;
-                if batch.doubtful >= MAX_DOUBTFUL {
-                    self.give_up(&batch, DropReason::Rejected);
-                } else {
-                    self.retry(index, batch, None, now);
+    /// The broker's idea of our sequences differs from ours. What that means is the lane's to know.
+    fn out_of_step(&mut self, part: Part, answer: &PartitionAnswer, now: Instant, step: Step) {
+        let Some(lane) = self.cluster.lanes.get_mut(&part.index) else {
+            return;
+        };
+        // Behind a batch that failed it is what has to come.
+        let is_first = lane.backoff.failures() == 0;
+        match step {
+            Step::OutOfOrder => lane.out_of_order(part.attempt),
+            Step::Forgotten => lane.forgotten(part.attempt),
+            Step::Fenced => {
+                if let Some(identity) = lane.fenced(part.attempt) {
+                    self.cluster.identity.forget(identity);
                 }
             }
+        }
+        if !is_first {
+            self.refusal_trouble(answer);
+        }
+        let wait = is_first.then_some(Duration::ZERO);
+        self.wait(part.index, wait, now);
+    }
+
+    /// An error that is not in the table. It may pass; if it does not, some record may be its cause.
+    fn doubtful(&mut self, part: Part, answer: &PartitionAnswer, known: Attempt, now: Instant) {
+        self.refusal_trouble(answer);
+        let lane = self.cluster.lanes.get_mut(&part.index);
+        let Some(batch) = lane.and_then(|lane| lane.batch_of(part.attempt)) else {
+            return;
+        };
+        batch.doubtful += 1;
+        if batch.doubtful >= MAX_DOUBTFUL {
+            self.cut(part, answer, Cut::Bisect);
+        } else {
+            self.retry(part, known, None, now);
         }
     }
 
     /// The partition is led by another broker, named in the answer or to be asked for.
-    fn leader_changed(&mut self, index: i32, batch: Batch, part: &PartitionAnswer, now: Instant) {
+    fn leader_changed(&mut self, part: Part, answer: &PartitionAnswer, now: Instant) {
         self.cluster.is_stale = true;
-        let lane = self.cluster.lanes.get_mut(&index);
+        let lane = self.cluster.lanes.get_mut(&part.index);
         let is_first = lane
             .as_ref()
             .is_some_and(|lane| lane.backoff.failures() == 0);
         let mut wait = None;
-        if let Some(hint) = &part.leader {
+        if let Some(hint) = &answer.leader {
             if let Some(lane) = lane {
                 lane.leader = Some(hint.id);
             }
@@ -247,32 +376,72 @@ impl Producer {
             wait = is_first.then_some(Duration::ZERO);
         }
         if !is_first {
-            self.refusal_trouble(index, error_name(part.error), part);
+            self.refusal_trouble(answer);
         }
-        self.retry(index, batch, wait, now);
+        self.retry(part, Attempt::Refused, wait, now);
     }
 
-    fn split(&mut self, index: i32, batch: Batch, now: Instant) {
-        match self.accumulator.split(batch) {
-            Ok([first, second]) => {
-                if let Some(lane) = self.cluster.lanes.get_mut(&index) {
-                    lane.retries.push_front(second);
-                    lane.retries.push_front(first);
-                    lane.wait_until = now;
+    /// Cuts up a batch that is refused for what is in it. What cannot be cut further is dropped.
+    fn cut(&mut self, part: Part, answer: &PartitionAnswer, cut: Cut) {
+        let Some((place, batch)) = self
+            .cluster
+            .lanes
+            .get_mut(&part.index)
+            .and_then(|lane| lane.take(part.attempt))
+        else {
+            return;
+        };
+        let (parts, reason) = match cut {
+            Cut::Split => (self.accumulator.split(batch), DropReason::TooLarge),
+            Cut::Bisect => (self.bisect(batch, answer), DropReason::Rejected),
+        };
+        match parts {
+            Ok(parts) => {
+                if let Some(lane) = self.cluster.lanes.get_mut(&part.index) {
+                    lane.put(place, parts);
                 }
             }
-            Err(batch) => self.give_up(&batch, DropReason::TooLarge),
+            Err(batch) => {
+                if reason == DropReason::Rejected {
+                    self.refusal_trouble(answer);
+                }
+                self.give_up(&batch, reason);
+            }
         }
     }
 
-    /// Sends the batch to its partition again, after `wait` or after the next back-off.
-    fn retry(&mut self, index: i32, batch: Batch, wait: Option<Duration>, now: Instant) {
+    /// Takes out the records that the broker names; halves the batch if it names none.
+    fn bisect(&mut self, batch: Batch, answer: &PartitionAnswer) -> Result<Vec<Batch>, Batch> {
+        let named: Vec<i32> = answer.record_errors.iter().map(|(at, _)| *at).collect();
+        if named.is_empty() {
+            return self.accumulator.halve(batch);
+        }
+        let mut parts = self.accumulator.take_out(batch, &named)?;
+        self.refusal_trouble(answer);
+        let rest = parts.split_off(1);
+        for culprits in &parts {
+            self.give_up(culprits, DropReason::Rejected);
+        }
+        Ok(rest)
+    }
+
+    /// Has the batch of `part` sent again, after `wait` or after the next back-off.
+    fn retry(&mut self, part: Part, attempt: Attempt, wait: Option<Duration>, now: Instant) {
+        if let Some(lane) = self.cluster.lanes.get_mut(&part.index) {
+            lane.failed(part.attempt, attempt == Attempt::Unknown);
+            self.wait(part.index, wait, now);
+        }
+    }
+
+    /// Nothing is sent to the partition for `wait`, or for the next back-off.
+    fn wait(&mut self, index: i32, wait: Option<Duration>, now: Instant) {
         let Some(lane) = self.cluster.lanes.get_mut(&index) else {
-            return self.accumulator.put_back(batch);
+            return;
         };
+        let possible_duplicates = lane.take_possible_duplicates();
         let backoff = lane.backoff.next();
-        lane.retries.push_front(batch);
         let until = self.after(wait.unwrap_or(backoff), now);
+        self.queue.ledger.sent_again(possible_duplicates);
         if let Some(lane) = self.cluster.lanes.get_mut(&index) {
             lane.wait_until = until;
         }
@@ -289,12 +458,17 @@ impl Producer {
         now + wait.min(most)
     }
 
-    fn refusal_trouble(&mut self, index: i32, name: &str, part: &PartitionAnswer) {
+    fn refusal_trouble(&mut self, answer: &PartitionAnswer) {
         self.queue.ledger.set_health(Health::Retrying);
-        let detail = match &part.message {
+        let of_record = answer
+            .record_errors
+            .iter()
+            .find_map(|(_, text)| text.as_ref());
+        let detail = match answer.message.as_ref().or(of_record) {
             Some(message) => format!(": {message}"),
             None => String::new(),
         };
+        let (index, name) = (answer.index, error_name(answer.error));
         self.trouble(
             "produce",
             format!("partition {index} answers {name}{detail}"),

@@ -6,16 +6,26 @@ use std::time::Duration;
 use std::time::Instant;
 
 use super::Done;
+use super::Part;
 use super::Producer;
 use super::Task;
 use crate::kafka::accumulator::Batch;
+use crate::kafka::accumulator::Past;
+use crate::kafka::lane::Turn;
 use crate::kafka::wire::ClusterView;
 use crate::kafka::wire::Connection;
 use crate::kafka::wire::WireError;
 use crate::stats::DropReason;
 
-/// Sealed batches for one broker, each with its partition.
-type Parts = Vec<(i32, Arc<[u8]>)>;
+/// A request in the making: one batch each of several partitions that one broker leads.
+#[derive(Debug, Default)]
+struct Request {
+    batches: Vec<(i32, Arc<[u8]>)>,
+    parts: Vec<Part>,
+    bytes: usize,
+    /// Since when the record that waits longest does so.
+    oldest: Option<Instant>,
+}
 
 impl Producer {
     /// Asks the cluster what it looks like, if that is unknown and somebody waits for it.
@@ -55,71 +65,140 @@ impl Producer {
         }
     }
 
-    /// Sends one batch to each partition that is idle, all partitions of a broker in one request.
+    /// Asks a broker for a producer id, if one is missing and somebody waits for it.
+    pub(super) fn ask_identity(&mut self, now: Instant) {
+        if self.accumulator.is_empty() || !self.cluster.identity.wants_asking(now) {
+            return;
+        }
+        let Some(connection) = self.cluster.any_connection() else {
+            return;
+        };
+        self.cluster.identity.is_asking = true;
+        let limit = self.settings.request_timeout;
+        self.spawn(Task::Identify, async move {
+            Done::Identified(if connection.knows_producer_ids() {
+                connection
+                    .init_producer_id(limit)
+                    .await
+                    .map(|answer| answer.map_err(Some))
+            } else {
+                Ok(Err(None))
+            })
+        });
+    }
+
+    /// Sends to each partition that can take one the batch that is next there, all partitions of a
+    /// broker in few requests.
     pub(super) fn send(&mut self, now: Instant) {
-        let mut requests: BTreeMap<i32, (Parts, Instant)> = BTreeMap::new();
-        for index in self.cluster.idle_lanes(now) {
-            let Some(mut batch) = self.next_batch(index, now) else {
-                continue;
-            };
-            let Some((lane, leader)) = self
-                .cluster
-                .lanes
-                .get_mut(&index)
-                .and_then(|lane| lane.leader.map(|leader| (lane, leader)))
-            else {
-                self.accumulator.put_back(batch);
-                continue;
-            };
-            if !batch.sent {
-                self.queue.ledger.sent(batch.count());
-                batch.sent = true;
+        let turns = self.cluster.turns(now);
+        if turns.is_empty() {
+            return;
+        }
+        let mut requests: BTreeMap<i32, Vec<Request>> = BTreeMap::new();
+        let mut free = Vec::new();
+        for (index, turn) in turns {
+            match turn {
+                Turn::Again(place) => self.load(index, place, &mut requests, now),
+                Turn::Fresh => match self.accumulator.next_bound(index, now) {
+                    Some(batch) => self.load_fresh(index, batch, &mut requests, now),
+                    None => free.push(index),
+                },
+                Turn::Nothing | Turn::Identity => {}
             }
-            let (parts, oldest) = requests.entry(leader).or_insert((Vec::new(), now));
-            parts.push((index, Arc::clone(&batch.sealed.bytes)));
-            *oldest = batch.accepted.min(*oldest);
-            lane.in_flight = Some(batch);
-            self.cluster.had_turn(index);
         }
-        for (broker, (parts, oldest)) in requests {
-            let age = now.duration_since(oldest);
-            let left = self.settings.delivery_timeout.saturating_sub(age);
-            self.produce(broker, parts, left, now);
+        // What waits for one partition only counts when the others are given out.
+        free.sort_by_cached_key(|index| self.accumulator.bound_bytes(*index));
+        for index in free {
+            let Some(batch) = self.accumulator.next_shared(now) else {
+                break;
+            };
+            self.load_fresh(index, batch, &mut requests, now);
+        }
+        for (broker, requests) in requests {
+            for request in requests {
+                self.produce(broker, request, now);
+            }
         }
     }
 
-    /// What goes to the partition `index` next: what it must have again, what is sealed, or the open
-    /// batch if that is due.
-    fn next_batch(&mut self, index: i32, now: Instant) -> Option<Batch> {
-        let lane = self.cluster.lanes.get_mut(&index)?;
-        if let Some(batch) = lane.retries.pop_front() {
-            return Some(batch);
+    fn load_fresh(
+        &mut self,
+        index: i32,
+        batch: Batch,
+        requests: &mut BTreeMap<i32, Vec<Request>>,
+        now: Instant,
+    ) {
+        if !batch.sent {
+            self.queue.ledger.sent(batch.count());
         }
-        if self.accumulator.ready().is_empty() && self.accumulator.is_due(now) {
-            self.accumulator.seal();
+        if let Some(lane) = self.cluster.lanes.get_mut(&index) {
+            let place = lane.admit(batch);
+            self.load(index, place, requests, now);
         }
-        self.accumulator.next_ready()
     }
 
-    fn produce(&mut self, id: i32, parts: Parts, left: Duration, now: Instant) {
-        // The lanes were idle a moment ago, so there is a connection.
+    /// Puts the batch at `place` of the partition's window into a request to its leader.
+    fn load(
+        &mut self,
+        index: i32,
+        place: usize,
+        requests: &mut BTreeMap<i32, Vec<Request>>,
+        now: Instant,
+    ) {
+        let attempt = self.next_attempt;
+        let Some(lane) = self.cluster.lanes.get(&index) else {
+            return;
+        };
+        let connection = self.cluster.connection_of(lane, now).cloned();
+        let Some(lane) = self.cluster.lanes.get_mut(&index) else {
+            return;
+        };
+        let launched = lane.launch(place, attempt, connection.as_ref());
+        self.queue
+            .ledger
+            .sent_again(lane.take_possible_duplicates());
+        let (Some((bytes, accepted)), Some(leader)) = (launched, lane.leader) else {
+            return;
+        };
+        self.next_attempt += 1;
+        let list = requests.entry(leader).or_default();
+        let most = self.settings.max_request;
+        let is_full = |request: &Request| request.bytes + bytes.len() > most;
+        if list.last().is_none_or(is_full) {
+            list.push(Request::default());
+        }
+        if let Some(request) = list.last_mut() {
+            request.bytes += bytes.len();
+            request.batches.push((index, bytes));
+            request.parts.push(Part { index, attempt });
+            request.oldest = Some(request.oldest.map_or(accepted, |old| old.min(accepted)));
+        }
+    }
+
+    fn produce(&mut self, id: i32, request: Request, now: Instant) {
+        // The lanes could take something a moment ago, so there is a connection.
         let broker = self.cluster.brokers.get(&id);
         let connection = broker.and_then(|broker| broker.usable(now)).cloned();
         let address = broker.map_or_else(String::new, |broker| broker.address.clone());
         let topic = self.settings.topic.clone();
+        let acks = self.settings.delivery.acks.code();
+        let age = request
+            .oldest
+            .map_or(Duration::ZERO, |old| now.duration_since(old));
         // Not beyond the time of the oldest record: then it is given up, whatever the broker does.
         let limit = self
             .settings
             .request_timeout
-            .min(left)
+            .min(self.settings.delivery_timeout.saturating_sub(age))
             .max(Duration::from_millis(1));
         let task = Task::Produce {
             broker: id,
-            partitions: parts.iter().map(|(index, _)| *index).collect(),
+            parts: request.parts,
         };
+        let batches = request.batches;
         self.spawn(task, async move {
             Done::Produced(match connection {
-                Some(connection) => connection.produce(&topic, &parts, limit).await,
+                Some(connection) => connection.produce(&topic, acks, &batches, limit).await,
                 None => Err(WireError::Closed {
                     address,
                     message: "no connection".to_owned(),
@@ -130,25 +209,13 @@ impl Producer {
 
     /// Gives up what has waited longer than the delivery timeout.
     pub(super) fn expire(&mut self, now: Instant) {
-        if self
-            .accumulator
-            .span_ends_at()
-            .is_some_and(|end| end <= now)
-        {
-            self.accumulator.seal();
-        }
+        self.accumulator.seal_old(now);
         let Some(limit) = now.checked_sub(self.settings.delivery_timeout) else {
             return;
         };
         let mut expired = self.accumulator.expired(limit);
         for lane in self.cluster.lanes.values_mut() {
-            while lane
-                .retries
-                .front()
-                .is_some_and(|batch| batch.accepted <= limit)
-            {
-                expired.extend(lane.retries.pop_front());
-            }
+            expired.extend(lane.expired(limit));
         }
         for batch in expired {
             self.give_up(&batch, DropReason::Deadline);
@@ -157,27 +224,19 @@ impl Producer {
 
     /// When the next batch that is not in a request gets too old.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
-        let ready = self.accumulator.ready().iter();
-        let retries = self.cluster.lanes.values().flat_map(|lane| &lane.retries);
+        let time = self.settings.delivery_timeout;
+        let ready = self.accumulator.ready().map(|batch| batch.accepted + time);
+        let lanes = self.cluster.lanes.values();
         ready
-            .chain(retries)
-            .map(|batch| batch.accepted + self.settings.delivery_timeout)
+            .chain(lanes.filter_map(|lane| lane.next_expiry(time)))
             .min()
     }
 
     /// Gives up everything: the time for the shutdown is over. Returns how many events that were.
     pub(super) fn write_off(&mut self) -> u64 {
-        self.accumulator.seal();
-        let mut rest: Vec<Batch> = Vec::new();
+        let mut rest = self.accumulator.take_all();
         for lane in self.cluster.lanes.values_mut() {
-            if let Some(mut batch) = lane.in_flight.take() {
-                batch.possibly_persisted = true;
-                rest.push(batch);
-            }
-            rest.extend(lane.retries.drain(..));
-        }
-        while let Some(batch) = self.accumulator.next_ready() {
-            rest.push(batch);
+            rest.extend(lane.clear());
         }
         for batch in &rest {
             self.count_dropped(batch, DropReason::Shutdown);
@@ -202,7 +261,7 @@ impl Producer {
     fn count_dropped(&mut self, batch: &Batch, reason: DropReason) {
         let count = batch.count();
         if batch.sent {
-            let unknown = batch.possibly_persisted;
+            let unknown = batch.past != Past::Refused;
             self.queue.ledger.drop_in_flight(count, reason, unknown);
         } else {
             self.queue.ledger.drop_pending(count, reason);

@@ -18,15 +18,26 @@ use super::cluster::code;
 use super::codes;
 use super::error::WireError;
 use super::produce;
+use super::producer_id;
 
 /// What a broker speaks, by request.
 pub(super) type Versions = HashMap<ApiKey, ApiVersionRange>;
+
+/// What a broker offers beyond what is needed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Offer {
+    /// `InitProducerId`, in a version that we speak.
+    pub(super) producer_ids: bool,
+}
 
 /// Asks the broker for its versions and sets those of the messenger.
 ///
 /// The messenger's own way of doing it asks again while the answer says that we are throttled,
 /// which under a request quota is for ever; the answer is good all the same.
-pub(super) async fn agree<S>(messenger: &mut Messenger<S>, address: &str) -> Result<(), WireError>
+pub(super) async fn agree<S>(
+    messenger: &mut Messenger<S>,
+    address: &str,
+) -> Result<Offer, WireError>
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
@@ -51,8 +62,17 @@ where
     }
     let versions = ranges(&answer);
     check(&versions).map_err(|message| WireError::protocol(address, message))?;
+    let offer = Offer {
+        producer_ids: versions
+            .get(&ApiKey::InitProducerId)
+            .is_some_and(|theirs| overlap(*theirs, producer_id::VERSIONS)),
+    };
     messenger.override_version_ranges(versions);
-    Ok(())
+    Ok(offer)
+}
+
+fn overlap(theirs: ApiVersionRange, ours: ApiVersionRange) -> bool {
+    ours.min() <= theirs.max() && theirs.min() <= ours.max()
 }
 
 async fn ask<S>(
@@ -110,7 +130,7 @@ fn check(versions: &Versions) -> Result<(), String> {
         let Some(theirs) = versions.get(&key) else {
             return Err(format!("the broker does not offer {name} requests"));
         };
-        if theirs.max() < ours.min() || ours.max() < theirs.min() {
+        if !overlap(*theirs, ours) {
             return Err(format!(
                 "expected {name} in one of the versions {} to {}, found {} to {}",
                 ours.min(),

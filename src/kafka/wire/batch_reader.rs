@@ -9,7 +9,9 @@ use super::bytes::Malformed;
 use super::compress::CODEC_MASK;
 use super::compress::CODEC_NONE;
 use super::compress::decompress;
+use super::record_batch::BatchRecord;
 use super::record_batch::HEADER_BYTES;
+use super::record_batch::RecordHeaders;
 
 /// Bytes that are no batch of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,14 +31,6 @@ pub(crate) struct BatchContents<'a> {
     records: Cow<'a, [u8]>,
     count: usize,
     first_timestamp_ms: i64,
-}
-
-/// One record of a [`BatchContents`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RecordView<'a> {
-    pub(crate) timestamp_ms: i64,
-    pub(crate) key: Option<&'a [u8]>,
-    pub(crate) value: &'a [u8],
 }
 
 impl<'a> BatchContents<'a> {
@@ -82,14 +76,17 @@ impl<'a> BatchContents<'a> {
     }
 
     /// The records, in order.
-    pub(crate) fn records(&self) -> impl Iterator<Item = RecordView<'_>> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = BatchRecord<'_>> {
         let mut bytes = Bytes::new(&self.records);
         (0..self.count).map_while(move |_| record(&mut bytes, self.first_timestamp_ms).ok())
     }
 }
 
-/// Reads one record; headers are passed over, we write none.
-fn record<'a>(bytes: &mut Bytes<'a>, first_timestamp_ms: i64) -> Result<RecordView<'a>, Malformed> {
+/// Reads one record.
+fn record<'a>(
+    bytes: &mut Bytes<'a>,
+    first_timestamp_ms: i64,
+) -> Result<BatchRecord<'a>, Malformed> {
     let length = usize::try_from(bytes.varint()?).map_err(|_| Malformed("record: length"))?;
     let mut bytes = Bytes::new(bytes.take(length)?);
     bytes.i8()?;
@@ -97,11 +94,32 @@ fn record<'a>(bytes: &mut Bytes<'a>, first_timestamp_ms: i64) -> Result<RecordVi
     bytes.varint()?;
     let key = nullable(&mut bytes)?;
     let value = nullable(&mut bytes)?.unwrap_or_default();
-    Ok(RecordView {
+    let count = u32::try_from(bytes.varint()?).map_err(|_| Malformed("record: headers"))?;
+    let rest = bytes.remaining();
+    let headers = bytes.take(rest)?;
+    check_headers(headers, count)?;
+    Ok(BatchRecord {
         timestamp_ms,
         key,
         value,
+        headers: RecordHeaders {
+            count,
+            bytes: headers,
+        },
     })
+}
+
+/// Whether `bytes` are `count` headers and nothing else.
+fn check_headers(bytes: &[u8], count: u32) -> Result<(), Malformed> {
+    let mut bytes = Bytes::new(bytes);
+    for _ in 0..count {
+        nullable(&mut bytes)?;
+        nullable(&mut bytes)?;
+    }
+    match bytes.remaining() {
+        0 => Ok(()),
+        _ => Err(Malformed("record: bytes behind the headers")),
+    }
 }
 
 /// A key or a value: −1 is null.
@@ -120,8 +138,8 @@ mod tests {
     use super::*;
     use crate::config::Compression;
     use crate::kafka::wire::compress::Compressor;
-    use crate::kafka::wire::record_batch::ProducerStamp;
     use crate::kafka::wire::record_batch::RecordBatch;
+    use crate::kafka::wire::record_batch::put_header;
 
     fn kinds() -> Vec<Compression> {
         vec![
@@ -131,14 +149,32 @@ mod tests {
         ]
     }
 
+    fn headers(number: i64, header: &[u8]) -> RecordHeaders<'_> {
+        if number % 3 == 0 {
+            RecordHeaders::default()
+        } else {
+            RecordHeaders {
+                count: 1,
+                bytes: header,
+            }
+        }
+    }
+
     fn batch(count: usize, compressor: &mut Compressor) -> (Vec<Vec<u8>>, Vec<u8>) {
         let mut batch = RecordBatch::new();
         let values: Vec<_> = (0..count).map(|n| vec![b'a'; n % 300]).collect();
         for (n, value) in (0_i64..).zip(&values) {
             let key = n.to_be_bytes();
-            batch.push(1000 - n, (n % 2 == 0).then_some(&key), value);
+            let mut header = Vec::new();
+            put_header(&mut header, b"number", &key);
+            batch.push(&BatchRecord {
+                timestamp_ms: 1000 - n,
+                key: (n % 2 == 0).then_some(&key),
+                value,
+                headers: headers(n, &header),
+            });
         }
-        let sealed = batch.seal(compressor, ProducerStamp::NONE);
+        let sealed = batch.seal(compressor);
         (values, sealed.bytes.to_vec())
     }
 
@@ -156,6 +192,9 @@ mod tests {
                     assert_eq!(record.value, value);
                     let key = n.to_be_bytes();
                     assert_eq!(record.key, (n % 2 == 0).then_some(key.as_slice()));
+                    let mut header = Vec::new();
+                    put_header(&mut header, b"number", &key);
+                    assert_eq!(record.headers, headers(n, &header));
                 }
             }
         }
@@ -170,11 +209,11 @@ mod tests {
             let mut halves = [RecordBatch::new(), RecordBatch::new()];
             for (n, record) in contents.records().enumerate() {
                 let half = &mut halves[usize::from(n >= 499)];
-                half.push(record.timestamp_ms, record.key, record.value);
+                half.push(&record);
             }
             let mut found = Vec::new();
             for mut half in halves {
-                let sealed = half.seal(&mut compressor, ProducerStamp::NONE);
+                let sealed = half.seal(&mut compressor);
                 let contents = BatchContents::read(&sealed.bytes).unwrap();
                 found.extend(contents.records().map(|record| record.value.to_vec()));
             }

@@ -15,10 +15,13 @@ use tokio::time::timeout_at;
 use super::api_versions;
 use super::cluster;
 use super::cluster::ClusterView;
+use super::codes;
 use super::dial::dial;
 use super::error::WireError;
 use super::produce::ProduceAnswer;
 use super::produce::ProduceRequest;
+use super::producer_id::InitProducerIdRequest;
+use super::producer_id::ProducerIdentity;
 use super::stream::FrameStream;
 use super::stream::MAX_FRAME_BYTES;
 use super::stream::Switch;
@@ -38,6 +41,7 @@ struct Inner {
     address: String,
     switch: Arc<Switch>,
     messenger: Messenger<FrameStream<TcpStream>>,
+    knows_producer_ids: bool,
 }
 
 impl Drop for Inner {
@@ -96,8 +100,10 @@ impl Connection {
             address: address.to_owned(),
             switch,
             messenger: Messenger::new(stream, MAX_FRAME_BYTES, Arc::from(client_id)),
+            knows_producer_ids: false,
         };
-        api_versions::agree(&mut inner.messenger, address).await?;
+        let versions = api_versions::agree(&mut inner.messenger, address).await?;
+        inner.knows_producer_ids = versions.producer_ids;
         Ok(Self {
             inner: Arc::new(inner),
         })
@@ -106,6 +112,11 @@ impl Connection {
     /// What [`open`](Self::open) was given.
     pub(crate) fn address(&self) -> &str {
         &self.inner.address
+    }
+
+    /// Whether this is the same connection.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// Whether requests can be sent: not once the peer closed, an answer was bad or none came in
@@ -126,20 +137,42 @@ impl Connection {
             .ok_or_else(|| self.bad_answer(format!("no metadata of the topic `{topic}`")))
     }
 
-    /// Appends one sealed batch to each of several partitions of `topic`, acknowledged by all
-    /// replicas in sync.
+    /// Asks for a producer id; the inner error is Kafka's code.
+    pub(crate) async fn init_producer_id(
+        &self,
+        limit: Duration,
+    ) -> Result<Result<ProducerIdentity, i16>, WireError> {
+        let request = self.inner.messenger.request(InitProducerIdRequest);
+        let response = self
+            .answer("an InitProducerId request to", limit, request)
+            .await;
+        match response {
+            Ok(response) if response.error == codes::NONE => Ok(Ok(response.identity)),
+            Ok(response) => Ok(Err(response.error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the broker offers producer ids.
+    pub(crate) fn knows_producer_ids(&self) -> bool {
+        self.inner.knows_producer_ids
+    }
+
+    /// Appends one sealed batch to each of several partitions of `topic`; −1 as `acks` waits for all
+    /// replicas in sync, 1 for the leader.
     ///
     /// The broker gets six sevenths of `limit` to hear from its followers, so that its own
     /// timeout reaches us before ours ends the connection.
     pub(crate) async fn produce(
         &self,
         topic: &str,
+        acks: i16,
         batches: &[(i32, Arc<[u8]>)],
         limit: Duration,
     ) -> Result<ProduceAnswer, WireError> {
         let request = self.inner.messenger.request(ProduceRequest {
             topic,
-            acks: -1,
+            acks,
             timeout_ms: i32::try_from((limit / 7 * 6).as_millis()).unwrap_or(i32::MAX),
             batches,
         });

@@ -10,8 +10,33 @@ pub(crate) const HEADER_BYTES: usize = 61;
 /// Where the part under the checksum begins: at the attributes.
 pub(super) const CHECKED_FROM: usize = 21;
 /// The most that a record takes beside its key and value: length (5), attributes (1), timestamp
-/// delta (10), offset delta (5), lengths of key (5) and value (5), header count (1).
-const RECORD_OVERHEAD: usize = 32;
+/// delta (10), offset delta (5), lengths of key (5) and value (5), header count (5).
+const RECORD_OVERHEAD: usize = 36;
+
+/// The headers of one record, encoded by [`put_header`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct RecordHeaders<'a> {
+    pub(crate) count: u32,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// Appends a header as it stands in a record.
+pub(crate) fn put_header(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    for part in [name, value] {
+        varint::put(out, signed_len(part));
+        out.extend_from_slice(part);
+    }
+}
+
+/// One record, as it goes into a batch and comes out of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BatchRecord<'a> {
+    /// Milliseconds since the Unix epoch.
+    pub(crate) timestamp_ms: i64,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) value: &'a [u8],
+    pub(crate) headers: RecordHeaders<'a>,
+}
 
 /// Who a batch comes from: what lets a broker recognise a batch that is sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +75,24 @@ pub(crate) struct SealedBatch {
     pub(crate) uncompressed_len: usize,
 }
 
+impl SealedBatch {
+    /// Says who the batch comes from, and computes the checksum; the broker takes none without.
+    ///
+    /// If a request still holds the bytes, it keeps them as they are.
+    pub(crate) fn stamp(&mut self, stamp: ProducerStamp) {
+        let bytes = Arc::make_mut(&mut self.bytes);
+        if let Some(header) = bytes.first_chunk_mut::<HEADER_BYTES>() {
+            header[43..51].copy_from_slice(&stamp.id.to_be_bytes());
+            header[51..53].copy_from_slice(&stamp.epoch.to_be_bytes());
+            header[53..57].copy_from_slice(&stamp.sequence.to_be_bytes());
+        }
+        let checksum = crc32c::crc32c(bytes.get(CHECKED_FROM..).unwrap_or_default());
+        if let Some(header) = bytes.first_chunk_mut::<CHECKED_FROM>() {
+            header[17..21].copy_from_slice(&checksum.to_be_bytes());
+        }
+    }
+}
+
 impl RecordBatch {
     /// An empty batch.
     pub(crate) fn new() -> Self {
@@ -62,10 +105,11 @@ impl RecordBatch {
     }
 
     /// At most so many bytes does one record add to [`len`](Self::len).
-    pub(crate) const fn size_of(key_len: usize, value_len: usize) -> usize {
+    pub(crate) fn size_of(record: &BatchRecord<'_>) -> usize {
         RECORD_OVERHEAD
-            .saturating_add(key_len)
-            .saturating_add(value_len)
+            .saturating_add(record.key.map_or(0, <[u8]>::len))
+            .saturating_add(record.value.len())
+            .saturating_add(record.headers.bytes.len())
     }
 
     /// Bytes so far, uncompressed, the header included.
@@ -80,7 +124,13 @@ impl RecordBatch {
 
     /// Appends a record. Allocates only while the buffer is still growing.
     #[inline]
-    pub(crate) fn push(&mut self, timestamp_ms: i64, key: Option<&[u8]>, value: &[u8]) {
+    pub(crate) fn push(&mut self, record: &BatchRecord<'_>) {
+        let BatchRecord {
+            timestamp_ms,
+            key,
+            value,
+            headers,
+        } = *record;
         if self.count == 0 {
             self.first_timestamp_ms = timestamp_ms;
             self.max_timestamp_ms = timestamp_ms;
@@ -90,14 +140,17 @@ impl RecordBatch {
         let offset = varint::zigzag(i64::from(self.count));
         let key_len = key.map_or(NULL, signed_len);
         let value_len = signed_len(value);
+        let header_count = u64::from(headers.count) << 1;
         let key = key.unwrap_or_default();
-        let length = 2 // attributes, header count
+        let length = 1 // attributes
             + varint::len(time)
             + varint::len(offset)
             + varint::len(key_len)
             + key.len()
             + varint::len(value_len)
-            + value.len();
+            + value.len()
+            + varint::len(header_count)
+            + headers.bytes.len();
         let out = &mut self.buffer;
         out.reserve(length + MAX_LENGTH_BYTES);
         varint::put(out, (length as u64) << 1);
@@ -108,29 +161,26 @@ impl RecordBatch {
         out.extend_from_slice(key);
         varint::put(out, value_len);
         out.extend_from_slice(value);
-        out.push(0);
+        varint::put(out, header_count);
+        out.extend_from_slice(headers.bytes);
         self.count = self.count.saturating_add(1);
     }
 
-    /// Finishes the batch: compresses, writes the header, computes the checksum; leaves `self`
-    /// empty, with its buffer.
+    /// Finishes the batch: compresses, writes the header but for what [`SealedBatch::stamp`] does;
+    /// leaves `self` empty, with its buffer.
     ///
     /// If compression does not make it smaller it stays uncompressed. An empty batch yields a
     /// batch of no records, which no broker takes: the caller checks [`is_empty`](Self::is_empty).
-    pub(crate) fn seal(
-        &mut self,
-        compressor: &mut Compressor,
-        stamp: ProducerStamp,
-    ) -> SealedBatch {
+    pub(crate) fn seal(&mut self, compressor: &mut Compressor) -> SealedBatch {
         let uncompressed_len = self.buffer.len();
         let records = self.buffer.get(HEADER_BYTES..).unwrap_or_default();
         let bytes = match compressor.compress(HEADER_BYTES, records) {
             Some((codec, packed)) if packed.len() < uncompressed_len => {
-                finish(packed, codec, self.count, self.times(), stamp)
+                finish(packed, codec, self.count, self.times())
             }
             _ => {
                 let times = self.times();
-                finish(&mut self.buffer, 0, self.count, times, stamp)
+                finish(&mut self.buffer, 0, self.count, times)
             }
         };
         let sealed = SealedBatch {
@@ -160,13 +210,7 @@ const fn signed_len(bytes: &[u8]) -> u64 {
 }
 
 /// Writes the header into the front of `batch` and copies the whole out.
-fn finish(
-    batch: &mut [u8],
-    codec: i16,
-    count: u32,
-    (first_ms, max_ms): (i64, i64),
-    stamp: ProducerStamp,
-) -> Arc<[u8]> {
+fn finish(batch: &mut [u8], codec: i16, count: u32, (first_ms, max_ms): (i64, i64)) -> Arc<[u8]> {
     // Counted from behind the length field.
     let length = i32::try_from(batch.len().saturating_sub(12)).unwrap_or(i32::MAX);
     let count = i32::try_from(count).unwrap_or(i32::MAX);
@@ -179,14 +223,7 @@ fn finish(
         header[23..27].copy_from_slice(&count.saturating_sub(1).to_be_bytes());
         header[27..35].copy_from_slice(&first_ms.to_be_bytes());
         header[35..43].copy_from_slice(&max_ms.to_be_bytes());
-        header[43..51].copy_from_slice(&stamp.id.to_be_bytes());
-        header[51..53].copy_from_slice(&stamp.epoch.to_be_bytes());
-        header[53..57].copy_from_slice(&stamp.sequence.to_be_bytes());
         header[57..61].copy_from_slice(&count.to_be_bytes());
-    }
-    let checksum = crc32c::crc32c(batch.get(CHECKED_FROM..).unwrap_or_default());
-    if let Some(header) = batch.first_chunk_mut::<CHECKED_FROM>() {
-        header[17..21].copy_from_slice(&checksum.to_be_bytes());
     }
     Arc::from(&*batch)
 }
@@ -208,16 +245,26 @@ mod tests {
 
     type Row = (i64, Option<Vec<u8>>, Vec<u8>);
 
+    fn record<'a>(time: i64, key: Option<&'a [u8]>, value: &'a [u8]) -> BatchRecord<'a> {
+        BatchRecord {
+            timestamp_ms: time,
+            key,
+            value,
+            headers: RecordHeaders::default(),
+        }
+    }
+
     fn seal(rows: &[Row], compression: Compression, stamp: ProducerStamp) -> SealedBatch {
         let mut batch = RecordBatch::new();
         for (time, key, value) in rows {
             let before = batch.len();
-            batch.push(*time, key.as_deref(), value);
-            let key_len = key.as_ref().map_or(0, Vec::len);
-            assert!(batch.len() - before <= RecordBatch::size_of(key_len, value.len()));
+            let record = record(*time, key.as_deref(), value);
+            batch.push(&record);
+            assert!(batch.len() - before <= RecordBatch::size_of(&record));
         }
         assert_eq!(batch.count as usize, rows.len());
-        let sealed = batch.seal(&mut Compressor::new(compression), stamp);
+        let mut sealed = batch.seal(&mut Compressor::new(compression));
+        sealed.stamp(stamp);
         assert!(batch.is_empty());
         assert_eq!(batch.len(), HEADER_BYTES);
         sealed
@@ -289,6 +336,57 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_can_be_stamped_again_while_a_request_holds_it() {
+        let rows = [(1, None, b"a".to_vec())];
+        let mut sealed = seal(&rows, Compression::None, ProducerStamp::NONE);
+        let in_a_request = Arc::clone(&sealed.bytes);
+        let stamp = ProducerStamp {
+            id: 7,
+            epoch: 1,
+            sequence: 3,
+        };
+        sealed.stamp(stamp);
+        assert_eq!(reference(&in_a_request).0.producer_id, -1);
+        let (batch, _) = reference(&sealed.bytes);
+        assert_eq!((batch.producer_id, batch.base_sequence), (7, 3));
+    }
+
+    #[test]
+    fn headers_read_back() {
+        let mut batch = RecordBatch::new();
+        let mut bytes = Vec::new();
+        put_header(&mut bytes, b"host", b"a");
+        put_header(&mut bytes, b"long", &[b'x'; 300]);
+        put_header(&mut bytes, b"host", b"");
+        let headers = RecordHeaders {
+            count: 3,
+            bytes: &bytes,
+        };
+        let with_headers = BatchRecord {
+            headers,
+            ..record(5, Some(b"k"), b"v")
+        };
+        batch.push(&with_headers);
+        let mut sealed = batch.seal(&mut Compressor::new(Compression::None));
+        sealed.stamp(ProducerStamp::NONE);
+        let (_, records) = reference(&sealed.bytes);
+        let found: Vec<(&str, Vec<u8>)> = records[0]
+            .headers
+            .iter()
+            .map(|header| (header.key.as_str(), header.value.clone()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("host", b"a".to_vec()),
+                ("long", vec![b'x'; 300]),
+                ("host", Vec::new())
+            ]
+        );
+        assert_eq!(records[0].value.as_deref(), Some(&b"v"[..]));
+    }
+
+    #[test]
     fn sizes_around_every_varint_border_read_back() {
         let borders = [0, 1, 50, 63, 64, 8191, 8192, 1_048_575, 1_048_576];
         for border in borders {
@@ -331,8 +429,8 @@ mod tests {
         let mut batch = RecordBatch::new();
         let mut compressor = Compressor::new(Compression::None);
         let mut seal_one = |time, value: &[u8]| {
-            batch.push(time, None, value);
-            batch.seal(&mut compressor, ProducerStamp::NONE)
+            batch.push(&record(time, None, value));
+            batch.seal(&mut compressor)
         };
         let first = seal_one(5, b"first");
         seal_one(1, &[b'x'; 100]);
@@ -372,9 +470,10 @@ mod tests {
                     })
                     .collect();
                 for (time, key, value) in &rows {
-                    batch.push(*time, key.as_deref(), value);
+                    batch.push(&record(*time, key.as_deref(), value));
                 }
-                let sealed = batch.seal(&mut compressor, ProducerStamp::NONE);
+                let mut sealed = batch.seal(&mut compressor);
+                sealed.stamp(ProducerStamp::NONE);
                 let plain = seal(&rows, Compression::None, ProducerStamp::NONE);
                 assert_eq!(unpack(&sealed), plain.bytes[HEADER_BYTES..]);
                 assert_eq!(sealed.uncompressed_len, plain.bytes.len());

@@ -9,8 +9,10 @@ use super::*;
 use crate::config::Compression;
 use crate::kafka::wire::compress::Compressor;
 use crate::kafka::wire::produce::LeaderHint;
+use crate::kafka::wire::record_batch::BatchRecord;
 use crate::kafka::wire::record_batch::ProducerStamp;
 use crate::kafka::wire::record_batch::RecordBatch;
+use crate::kafka::wire::record_batch::RecordHeaders;
 
 const LONG: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(150);
@@ -19,10 +21,17 @@ fn sealed(compression: Compression, count: usize, name: &str) -> Arc<[u8]> {
     let mut batch = RecordBatch::new();
     for (n, time) in (0..count).zip(1_700_000_000_000..) {
         let value = format!("{name} {n} {}", "and so on ".repeat(10));
-        batch.push(time, None, value.as_bytes());
+        batch.push(&BatchRecord {
+            timestamp_ms: time,
+            key: None,
+            value: value.as_bytes(),
+            headers: RecordHeaders::default(),
+        });
     }
     let mut compressor = Compressor::new(compression);
-    batch.seal(&mut compressor, ProducerStamp::NONE).bytes
+    let mut sealed = batch.seal(&mut compressor);
+    sealed.stamp(ProducerStamp::NONE);
+    sealed.bytes
 }
 
 fn one_batch() -> Vec<(i32, Arc<[u8]>)> {
@@ -50,7 +59,10 @@ async fn append_to_every_partition(compression: Compression, codec: Codec) {
                 batches.push((partition.index, sealed(compression, 1000, &name)));
             }
         }
-        let answer = connection.produce("logs", &batches, LONG).await.unwrap();
+        let answer = connection
+            .produce("logs", -1, &batches, LONG)
+            .await
+            .unwrap();
         assert_eq!(answer.partitions.len(), batches.len());
         for partition in &answer.partitions {
             assert_eq!((partition.error, partition.base_offset), (0, 0));
@@ -89,7 +101,7 @@ async fn the_wrong_broker_names_the_right_one() {
     broker.set_leader("logs", 0, Some(1));
     let connection = open(&broker, 0).await;
     let answer = connection
-        .produce("logs", &one_batch(), LONG)
+        .produce("logs", -1, &one_batch(), LONG)
         .await
         .unwrap();
     let [partition] = &answer.partitions[..] else {
@@ -125,7 +137,7 @@ async fn a_throttled_success_is_a_success() {
     let throttle = Duration::from_millis(40);
     broker.fault(Api::Produce, Fault::Throttle(throttle));
     let answer = connection
-        .produce("logs", &one_batch(), LONG)
+        .produce("logs", -1, &one_batch(), LONG)
         .await
         .unwrap();
     assert_eq!((answer.throttle, answer.partitions[0].error), (throttle, 0));
@@ -160,7 +172,7 @@ async fn no_misbehaviour_of_a_broker_hangs_a_request() {
             let connection = open(&broker, 0).await;
             let error = if api == Api::Produce {
                 let batches = one_batch();
-                let answer = connection.produce("logs", &batches, SHORT).await;
+                let answer = connection.produce("logs", -1, &batches, SHORT).await;
                 answer.unwrap_err()
             } else {
                 connection.metadata("logs", SHORT).await.unwrap_err()
@@ -187,8 +199,8 @@ async fn requests_are_pipelined() {
     let connection = open(&broker, 0).await;
     let batches = one_batch();
     let (first, second, view) = tokio::join!(
-        connection.produce("logs", &batches, LONG),
-        connection.produce("logs", &batches, LONG),
+        connection.produce("logs", -1, &batches, LONG),
+        connection.produce("logs", -1, &batches, LONG),
         connection.metadata("logs", LONG),
     );
     assert_eq!(first.unwrap().partitions[0].base_offset, 0);

@@ -84,7 +84,7 @@ async fn a_connection_whose_request_timed_out_is_not_used_again() {
     assert!(!connection.is_usable());
     let started = Instant::now();
     let error = connection
-        .produce("logs", &batch(1), LONG)
+        .produce("logs", -1, &batch(1), LONG)
         .await
         .unwrap_err();
     assert!(matches!(error, WireError::Closed { .. }), "{error}");
@@ -105,7 +105,7 @@ async fn a_peer_that_stops_reading_does_not_keep_the_socket() {
     let connection = Connection::open(&address, "test", LONG).await.unwrap();
     let batches = batch(32 << 20);
     let error = connection
-        .produce("logs", &batches, SHORT)
+        .produce("logs", -1, &batches, SHORT)
         .await
         .unwrap_err();
     assert!(matches!(error, WireError::Timeout { .. }), "{error}");
@@ -175,7 +175,7 @@ async fn a_bad_answer_ends_the_connection() {
         });
         let connection = Connection::open(&address, "test", LONG).await.unwrap();
         let error = connection
-            .produce("logs", &batch(1), LONG)
+            .produce("logs", -1, &batch(1), LONG)
             .await
             .unwrap_err();
         assert!(matches!(error, WireError::Protocol { .. }), "{error}");
@@ -208,7 +208,7 @@ async fn a_close_in_place_of_an_answer_is_closed() {
     });
     let connection = Connection::open(&address, "test", LONG).await.unwrap();
     let error = connection
-        .produce("logs", &batch(9), LONG)
+        .produce("logs", -1, &batch(9), LONG)
         .await
         .unwrap_err();
     assert!(matches!(error, WireError::Closed { .. }), "{error}");
