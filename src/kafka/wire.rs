@@ -16,6 +16,7 @@ mod produce;
 mod producer_id;
 mod record_batch;
 mod stream;
+mod unanswered;
 mod varint;
 
 pub(crate) use batch_reader::BatchContents;

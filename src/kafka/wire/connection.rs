@@ -3,6 +3,8 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rskafka::messenger::Messenger;
@@ -20,11 +22,13 @@ use super::dial::dial;
 use super::error::WireError;
 use super::produce::ProduceAnswer;
 use super::produce::ProduceRequest;
+use super::produce::ProduceResponse;
 use super::producer_id::InitProducerIdRequest;
 use super::producer_id::ProducerIdentity;
 use super::stream::FrameStream;
 use super::stream::MAX_FRAME_BYTES;
 use super::stream::Switch;
+use super::unanswered::Unanswered;
 
 /// A connection to a broker; cheap to clone, the last clone closes it at the next turn of the
 /// runtime.
@@ -40,7 +44,9 @@ pub(crate) struct Connection {
 struct Inner {
     address: String,
     switch: Arc<Switch>,
-    messenger: Messenger<FrameStream<TcpStream>>,
+    /// Nobody answers Produce requests: they ask for no acknowledgement.
+    takes_no_answers: Arc<AtomicBool>,
+    messenger: Messenger<Unanswered<FrameStream<TcpStream>>>,
     knows_producer_ids: bool,
 }
 
@@ -96,9 +102,12 @@ impl Connection {
             })?;
         let switch = Arc::new(Switch::default());
         let stream = FrameStream::new(stream, Arc::clone(&switch));
+        let takes_no_answers = Arc::new(AtomicBool::new(false));
+        let stream = Unanswered::new(stream, Arc::clone(&takes_no_answers));
         let mut inner = Inner {
             address: address.to_owned(),
             switch,
+            takes_no_answers,
             messenger: Messenger::new(stream, MAX_FRAME_BYTES, Arc::from(client_id)),
             knows_producer_ids: false,
         };
@@ -159,7 +168,8 @@ impl Connection {
     }
 
     /// Appends one sealed batch to each of several partitions of `topic`; −1 as `acks` waits for all
-    /// replicas in sync, 1 for the leader.
+    /// replicas in sync, 1 for the leader, and 0 for nothing but the write. All requests of a
+    /// connection have the same.
     ///
     /// The broker gets six sevenths of `limit` to hear from its followers, so that its own
     /// timeout reaches us before ours ends the connection.
@@ -170,6 +180,9 @@ impl Connection {
         batches: &[(i32, Arc<[u8]>)],
         limit: Duration,
     ) -> Result<ProduceAnswer, WireError> {
+        self.inner
+            .takes_no_answers
+            .store(acks == 0, Ordering::Release);
         let request = self.inner.messenger.request(ProduceRequest {
             topic,
             acks,
@@ -177,6 +190,9 @@ impl Connection {
             batches,
         });
         let response = self.answer("a Produce request to", limit, request).await?;
+        if acks == 0 {
+            return Ok(ProduceResponse::unacknowledged(batches));
+        }
         response
             .into_answer(topic, batches)
             .map_err(|message| self.bad_answer(message))

@@ -59,7 +59,7 @@ pub(crate) struct LeaderHint {
 }
 
 /// First version with compact lengths and tagged fields.
-const FIRST_FLEXIBLE: i16 = 9;
+pub(super) const FIRST_FLEXIBLE: i16 = 9;
 /// The versions spoken here: 3 is the first with this batch format, 13 names topics by id.
 pub(super) const VERSIONS: ApiVersionRange =
     ApiVersionRange::new(ApiVersion(Int16(3)), ApiVersion(Int16(12)));
@@ -203,6 +203,23 @@ impl ProduceResponse {
             throttle_ms,
             topics,
         })
+    }
+
+    /// What is known of batches that nobody acknowledges: nothing bad.
+    pub(super) fn unacknowledged(batches: &[(i32, Arc<[u8]>)]) -> ProduceAnswer {
+        let partition = |(index, _): &(i32, _)| PartitionAnswer {
+            index: *index,
+            error: 0,
+            base_offset: -1,
+            log_append_time_ms: -1,
+            leader: None,
+            message: None,
+            record_errors: Vec::new(),
+        };
+        ProduceAnswer {
+            throttle: Duration::ZERO,
+            partitions: batches.iter().map(partition).collect(),
+        }
     }
 
     /// Brings the answers into the order of their indices and checks that there is exactly one for

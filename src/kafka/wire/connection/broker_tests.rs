@@ -208,3 +208,25 @@ async fn requests_are_pipelined() {
     assert_eq!(view.unwrap().topic_error, 0);
     assert_eq!(broker.connections(), 1);
 }
+
+#[tokio::test]
+async fn batches_without_acknowledgement_are_written_and_the_connection_goes_on() {
+    let broker = TestBroker::builder().start().await.unwrap();
+    broker.create_topic("logs", 1);
+    let connection = Connection::open(&broker.bootstrap(), "test", LONG)
+        .await
+        .unwrap();
+    for round in 1..=50 {
+        let batches = [(0, sealed(Compression::None, 3, "a"))];
+        let answer = connection.produce("logs", 0, &batches, LONG).await.unwrap();
+        let [partition] = &answer.partitions[..] else {
+            panic!("{answer:?}");
+        };
+        assert_eq!((partition.index, partition.error), (0, 0));
+        if round % 10 == 0 {
+            connection.metadata("logs", LONG).await.unwrap();
+        }
+    }
+    assert!(broker.wait_until(LONG, |broker| broker.end_offset("logs", 0) == 150));
+    assert!(connection.is_usable());
+}
