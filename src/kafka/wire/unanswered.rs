@@ -103,7 +103,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Unanswered<S> {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        if let Poll::Pending = Pin::new(&mut this.inner).poll_read(cx, buf)? {
+        if Pin::new(&mut this.inner).poll_read(cx, buf)?.is_pending() {
             this.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
