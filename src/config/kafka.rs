@@ -4,11 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Compression;
+use super::CompressionSettings;
 use super::DEFAULT_BUFFER_MEMORY;
 use super::DEFAULT_SHUTDOWN_TIMEOUT;
 use super::OverflowPolicy;
 use super::address;
 use super::check_buffer_memory;
+use super::compression::LevelOptions;
 use super::positive_time;
 use super::property;
 use super::topic;
@@ -40,6 +42,7 @@ pub(crate) struct KafkaOptions {
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) connect_timeout: Duration,
     pub(crate) compression: Compression,
+    pub(crate) compression_level: LevelOptions,
     pub(crate) shutdown_timeout: Duration,
     /// The first property that could not be set.
     refused: Option<BuildError>,
@@ -58,7 +61,7 @@ pub(crate) struct KafkaSettings {
     pub(crate) delivery_timeout: Duration,
     pub(crate) request_timeout: Duration,
     pub(crate) connect_timeout: Duration,
-    pub(crate) compression: Compression,
+    pub(crate) compression: CompressionSettings,
     pub(crate) shutdown_timeout: Duration,
 }
 
@@ -82,6 +85,7 @@ impl fmt::Debug for KafkaOptions {
             .field("request_timeout", &self.request_timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("compression", &self.compression)
+            .field("compression_level", &self.compression_level)
             .field("shutdown_timeout", &self.shutdown_timeout)
             .finish_non_exhaustive()
     }
@@ -101,6 +105,7 @@ impl KafkaOptions {
             request_timeout: None,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             compression: Compression::default(),
+            compression_level: LevelOptions::default(),
             shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
             refused: None,
         }
@@ -124,6 +129,7 @@ impl KafkaOptions {
         if let Some(refusal) = self.refused {
             return Err(refusal);
         }
+        let compression = self.compression_level.check(self.compression)?;
         Ok(KafkaSettings {
             servers,
             topic: self.topic,
@@ -135,7 +141,7 @@ impl KafkaOptions {
             delivery_timeout: self.delivery_timeout,
             request_timeout,
             connect_timeout: self.connect_timeout,
-            compression: self.compression,
+            compression,
             shutdown_timeout: self.shutdown_timeout,
         })
     }

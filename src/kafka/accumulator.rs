@@ -11,7 +11,7 @@ use super::wire::Compressor;
 use super::wire::ProducerStamp;
 use super::wire::RecordBatch;
 use super::wire::SealedBatch;
-use crate::config::Compression;
+use crate::config::CompressionSettings;
 use crate::config::MAX_BATCH_BYTES;
 use crate::queue::Frame;
 
@@ -71,7 +71,7 @@ pub(super) struct Accumulator {
 
 impl Accumulator {
     pub(super) fn new(
-        compression: Compression,
+        compression: impl Into<CompressionSettings>,
         linger: Duration,
         batch_size: usize,
         delivery_timeout: Duration,
@@ -256,6 +256,7 @@ impl Accumulator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Compression;
     use tracing::Level;
 
     fn accumulator(batch_size: usize) -> Accumulator {
