@@ -1,6 +1,7 @@
 //! Options: what may be set, the defaults, and what values are refused.
 
 mod address;
+mod compression;
 mod delivery;
 mod kafka;
 mod property;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use crate::error::BuildError;
 
+pub use compression::Compression;
+pub(crate) use compression::CompressionSettings;
 pub use delivery::Acks;
 pub use delivery::Idempotence;
 pub(crate) use kafka::BackoffRange;
@@ -65,26 +68,6 @@ impl OverflowPolicy {
             Self::DropNewest => Ok(()),
             Self::Block { max_wait } => positive_time("max.block.ms", max_wait),
         }
-    }
-}
-
-/// How batches are compressed. Kafka property `compression.type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// LZ4 frames, in pure Rust. The default.
-    #[cfg(feature = "lz4")]
-    Lz4,
-}
-
-impl Default for Compression {
-    fn default() -> Self {
-        #[cfg(feature = "lz4")]
-        return Self::Lz4;
-        #[cfg(not(feature = "lz4"))]
-        return Self::None;
     }
 }
 

@@ -306,11 +306,23 @@ impl KafkaLayerBuilder {
         self
     }
 
-    /// Sets how batches are compressed.
+    /// Sets how batches are compressed. What goes on the wire and is stored is the compressed batch.
     ///
     /// Kafka property `compression.type`. Defaults to LZ4, or to none without the feature `lz4`.
     pub fn compression(mut self, compression: Compression) -> Self {
         self.options.compression = compression;
+        self
+    }
+
+    /// Sets how hard the codec tries: 1 (fast) to 9 (small) for gzip, -131 072 (fast) to 22 (small)
+    /// for Zstandard, where 0 is its default. With another [`compression`](Self::compression), which
+    /// have no levels, it is an error of [`build`](Self::build). High levels of Zstandard take
+    /// hundreds of megabytes.
+    ///
+    /// Kafka properties `compression.gzip.level` (where -1 is the default as well) and
+    /// `compression.zstd.level`. Defaults to 6 for gzip, to 3 for Zstandard.
+    pub fn compression_level(mut self, level: i32) -> Self {
+        self.options.compression_level.set(level);
         self
     }
 

@@ -4,11 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Compression;
+use super::CompressionSettings;
 use super::DEFAULT_BUFFER_MEMORY;
 use super::DEFAULT_SHUTDOWN_TIMEOUT;
 use super::OverflowPolicy;
 use super::address;
 use super::check_buffer_memory;
+use super::compression::LevelOptions;
 use super::delivery::DeliveryOptions;
 use super::delivery::DeliverySettings;
 use super::positive_time;
@@ -60,6 +62,7 @@ pub(crate) struct KafkaOptions {
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) connect_timeout: Duration,
     pub(crate) compression: Compression,
+    pub(crate) compression_level: LevelOptions,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) delivery: DeliveryOptions,
     pub(crate) max_request: usize,
@@ -86,7 +89,7 @@ pub(crate) struct KafkaSettings {
     pub(crate) delivery_timeout: Duration,
     pub(crate) request_timeout: Duration,
     pub(crate) connect_timeout: Duration,
-    pub(crate) compression: Compression,
+    pub(crate) compression: CompressionSettings,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) delivery: DeliverySettings,
     pub(crate) max_request: usize,
@@ -134,6 +137,7 @@ impl fmt::Debug for KafkaOptions {
             .field("request_timeout", &self.request_timeout)
             .field("connect_timeout", &self.connect_timeout)
             .field("compression", &self.compression)
+            .field("compression_level", &self.compression_level)
             .field("shutdown_timeout", &self.shutdown_timeout)
             .field("delivery", &self.delivery)
             .field("max_request", &self.max_request)
@@ -161,6 +165,7 @@ impl KafkaOptions {
             request_timeout: None,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             compression: Compression::default(),
+            compression_level: LevelOptions::default(),
             shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
             delivery: DeliveryOptions::default(),
             max_request: DEFAULT_MAX_REQUEST,
@@ -196,6 +201,7 @@ impl KafkaOptions {
         if let Some(refusal) = self.refused {
             return Err(refusal);
         }
+        let compression = self.compression_level.check(self.compression)?;
         Ok(KafkaSettings {
             servers,
             topic: self.topic,
@@ -207,7 +213,7 @@ impl KafkaOptions {
             delivery_timeout: self.delivery_timeout,
             request_timeout,
             connect_timeout: self.connect_timeout,
-            compression: self.compression,
+            compression,
             shutdown_timeout: self.shutdown_timeout,
             delivery,
             max_request: self.max_request,

@@ -6,6 +6,8 @@ use super::Compression;
 use super::KafkaOptions;
 use super::OverflowPolicy;
 use super::address;
+use super::compression::GZIP_LEVEL;
+use super::compression::ZSTD_LEVEL;
 use crate::error::BuildError;
 
 /// A producer property that `KafkaLayerBuilder::property` accepts.
@@ -50,11 +52,31 @@ pub const PROPERTIES: &[Property] = &[
             Ok(())
         },
     },
+    #[cfg(feature = "gzip")]
+    Property {
+        name: GZIP_LEVEL,
+        setter: "compression_level",
+        default: "-1",
+        apply: |options, name, value| {
+            level(name, value).map(|v| options.compression_level.set_property(GZIP_LEVEL, v))
+        },
+    },
     Property {
         name: "compression.type",
         setter: "compression",
         default: "lz4",
-        apply: set_compression,
+        apply: |options, name, value| {
+            Compression::parse(name, value).map(|v| options.compression = v)
+        },
+    },
+    #[cfg(feature = "zstd")]
+    Property {
+        name: ZSTD_LEVEL,
+        setter: "compression_level",
+        default: "3",
+        apply: |options, name, value| {
+            level(name, value).map(|v| options.compression_level.set_property(ZSTD_LEVEL, v))
+        },
     },
     Property {
         name: "delivery.timeout.ms",
@@ -96,6 +118,14 @@ const REFUSED: &[(&str, &str)] = &[
         "acks",
         "is not supported; every batch waits for all in-sync replicas",
     ),
+    #[cfg(not(feature = "gzip"))]
+    (GZIP_LEVEL, "needs the feature `gzip`, which is off"),
+    (
+        "compression.lz4.level",
+        "is not supported; the LZ4 encoder here has one level, the fast one",
+    ),
+    #[cfg(not(feature = "zstd"))]
+    (ZSTD_LEVEL, "needs the feature `zstd`, which is off"),
     (
         "enable.idempotence",
         "is not supported yet; a retry may write a batch twice",
@@ -197,23 +227,6 @@ fn set_servers(options: &mut KafkaOptions, name: &str, value: &str) -> Result<()
     Ok(())
 }
 
-fn set_compression(options: &mut KafkaOptions, name: &str, value: &str) -> Result<(), BuildError> {
-    options.compression = match value {
-        "none" => Compression::None,
-        #[cfg(feature = "lz4")]
-        "lz4" => Compression::Lz4,
-        _ => {
-            let expected = if cfg!(feature = "lz4") {
-                "`none` or `lz4`"
-            } else {
-                "`none` (the feature `lz4` is off)"
-            };
-            return Err(BuildError::setting(name, value, expected));
-        }
-    };
-    Ok(())
-}
-
 /// Kafka's own meaning: how long a full buffer may block the caller; 0 does not block at all.
 fn set_max_block(options: &mut KafkaOptions, name: &str, value: &str) -> Result<(), BuildError> {
     let max_wait = millis(name, value)?;
@@ -229,6 +242,13 @@ fn bytes(name: &str, value: &str) -> Result<usize, BuildError> {
     value
         .parse()
         .map_err(|_| BuildError::setting(name, value, "a whole number of bytes"))
+}
+
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+fn level(name: &str, value: &str) -> Result<i32, BuildError> {
+    value
+        .parse()
+        .map_err(|_| BuildError::setting(name, value, "a whole number"))
 }
 
 fn millis(name: &str, value: &str) -> Result<Duration, BuildError> {
@@ -267,7 +287,7 @@ mod tests {
         assert_eq!(settings.batch_size, 1000);
         assert_eq!(settings.buffer_memory, 100_000);
         assert_eq!(settings.client_id, "orders");
-        assert_eq!(settings.compression, Compression::None);
+        assert_eq!(settings.compression.kind, Compression::None);
         assert_eq!(settings.delivery_timeout, Duration::from_secs(9));
         assert_eq!(settings.linger, Duration::from_millis(20));
         assert_eq!(
@@ -282,13 +302,21 @@ mod tests {
 
     #[test]
     fn the_defaults_in_the_table_are_the_defaults() {
-        let plain = format!("{:?}", with(&[]).unwrap());
         for property in PROPERTIES {
+            // A level belongs to one codec.
+            let codec = match property.name {
+                GZIP_LEVEL => "gzip",
+                ZSTD_LEVEL => "zstd",
+                _ if cfg!(feature = "lz4") => "lz4",
+                _ => "none",
+            };
+            let codec = ("compression.type", codec);
+            let plain = format!("{:?}", with(&[codec]).unwrap());
             if property.default.is_empty() || (property.default == "lz4" && !cfg!(feature = "lz4"))
             {
                 continue;
             }
-            let set = with(&[(property.name, property.default)]).unwrap();
+            let set = with(&[codec, (property.name, property.default)]).unwrap();
             assert_eq!(format!("{set:?}"), plain, "{}", property.name);
         }
     }
@@ -305,8 +333,8 @@ mod tests {
             ("batch.size", "", "`batch.size` is ``"),
             (
                 "compression.type",
-                "zstd",
-                "`compression.type` is `zstd`, expected `none`",
+                "brotli",
+                "`compression.type` is `brotli`, expected `none`",
             ),
             (
                 "bootstrap.servers",

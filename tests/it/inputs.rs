@@ -94,7 +94,15 @@ fn every_property_that_is_listed_is_taken() {
             let none: [&str; 0] = [];
             KafkaLayer::builder(none, "logs").property(property.name, "localhost:9092")
         } else {
-            good().property(property.name, property.default)
+            // A level belongs to its codec: `compression.gzip.level`.
+            let mut words = property.name.split('.');
+            let builder = match (words.next(), words.next(), words.next()) {
+                (Some("compression"), Some(codec), Some("level")) => {
+                    good().property("compression.type", codec)
+                }
+                _ => good(),
+            };
+            builder.property(property.name, property.default)
         };
         if property.default == "lz4" && !cfg!(feature = "lz4") {
             continue;

@@ -1,6 +1,7 @@
 //! The crate as its users see it, on the in-process broker and on files.
 #![cfg(test)]
 
+mod codecs;
 mod composition;
 mod delivery;
 mod faults;

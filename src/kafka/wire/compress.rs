@@ -1,23 +1,28 @@
 //! Compression of whole batches. The state and the output buffer live as long as the producer.
 
-use std::fmt;
+#[cfg(any(
+    feature = "gzip",
+    feature = "snappy",
+    feature = "lz4",
+    feature = "zstd"
+))]
+mod bounded;
+#[cfg(feature = "gzip")]
+mod gzip;
 #[cfg(feature = "lz4")]
-use std::io::Read as _;
-#[cfg(feature = "lz4")]
-use std::io::Write as _;
+mod lz4;
+#[cfg(feature = "snappy")]
+mod snappy;
+#[cfg(feature = "zstd")]
+mod zstd;
 
-#[cfg(feature = "lz4")]
-use lz4_flex::frame::BlockMode;
-#[cfg(feature = "lz4")]
-use lz4_flex::frame::BlockSize;
-#[cfg(feature = "lz4")]
-use lz4_flex::frame::FrameDecoder;
-#[cfg(feature = "lz4")]
-use lz4_flex::frame::FrameEncoder;
-#[cfg(feature = "lz4")]
-use lz4_flex::frame::FrameInfo;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 
 use crate::config::Compression;
+use crate::config::CompressionSettings;
 
 use super::bytes::Malformed;
 
@@ -25,95 +30,122 @@ use super::bytes::Malformed;
 pub(super) const CODEC_MASK: i16 = 0b111;
 /// Not compressed.
 pub(super) const CODEC_NONE: i16 = 0;
-/// LZ4 frames.
+#[cfg(feature = "gzip")]
+const CODEC_GZIP: i16 = 1;
+#[cfg(feature = "snappy")]
+const CODEC_SNAPPY: i16 = 2;
 #[cfg(feature = "lz4")]
-pub(super) const CODEC_LZ4: i16 = 3;
+const CODEC_LZ4: i16 = 3;
+#[cfg(feature = "zstd")]
+const CODEC_ZSTD: i16 = 4;
+
+/// Records of fewer bytes are not compressed: less than half of them would be saved, some hundred
+/// bytes, beside what a request takes anyway. From here on it is more, for 0.3 µs (Snappy), 0.8 µs (LZ4),
+/// 4 µs (Zstandard) or 12 µs (gzip); a request costs about 100 µs.
+const MIN_BYTES: usize = 512;
+/// Far above any batch that a broker takes.
+const MAX_UNPACKED_BYTES: usize = 256 << 20;
 
 /// Compresses one batch after the other.
 pub(crate) struct Compressor {
-    compression: Compression,
-    /// Made at the first batch; its writer is the output buffer.
+    settings: CompressionSettings,
+    encoder: Encoder,
+}
+
+/// The codec that was chosen.
+enum Encoder {
+    None,
+    #[cfg(feature = "gzip")]
+    Gzip(gzip::Encoder),
+    #[cfg(feature = "snappy")]
+    Snappy(snappy::Encoder),
     #[cfg(feature = "lz4")]
-    lz4: Option<Box<FrameEncoder<Vec<u8>>>>,
+    Lz4(lz4::Encoder),
+    #[cfg(feature = "zstd")]
+    Zstd(zstd::Encoder),
 }
 
 impl Compressor {
-    /// A compressor of the given kind; allocates nothing yet.
-    pub(crate) const fn new(compression: Compression) -> Self {
-        Self {
-            compression,
+    /// A compressor of the given kind and level. Its state and its buffer are made at the first
+    /// batch, and kept.
+    pub(crate) fn new(settings: impl Into<CompressionSettings>) -> Self {
+        let settings = settings.into();
+        let encoder = match settings.kind {
+            Compression::None => Encoder::None,
+            #[cfg(feature = "gzip")]
+            Compression::Gzip => Encoder::Gzip(gzip::Encoder::new(settings.level)),
+            #[cfg(feature = "snappy")]
+            Compression::Snappy => Encoder::Snappy(snappy::Encoder::new()),
             #[cfg(feature = "lz4")]
-            lz4: None,
-        }
+            Compression::Lz4 => Encoder::Lz4(lz4::Encoder::new()),
+            #[cfg(feature = "zstd")]
+            Compression::Zstd => Encoder::Zstd(zstd::Encoder::new(settings.level)),
+        };
+        Self { settings, encoder }
     }
 
-    /// Compresses `records` behind `room` zero bytes. Answers the codec and the buffer; nothing if
-    /// compression is off or failed.
+    /// Compresses `records` behind `room` bytes of any content. Answers the codec and the bytes;
+    /// nothing if compression is off, failed or cannot pay.
     #[cfg_attr(
-        not(feature = "lz4"),
+        not(any(
+            feature = "gzip",
+            feature = "snappy",
+            feature = "lz4",
+            feature = "zstd"
+        )),
         expect(unused_variables, reason = "no codec is compiled in")
     )]
-    pub(super) fn compress(&mut self, room: usize, records: &[u8]) -> Option<(i16, &mut Vec<u8>)> {
-        match self.compression {
-            Compression::None => None,
-            #[cfg(feature = "lz4")]
-            Compression::Lz4 => self.compress_lz4(room, records).map(|out| (CODEC_LZ4, out)),
+    pub(super) fn compress(&mut self, room: usize, records: &[u8]) -> Option<(i16, &mut [u8])> {
+        if records.len() < MIN_BYTES {
+            return None;
         }
-    }
-
-    #[cfg(feature = "lz4")]
-    fn compress_lz4(&mut self, room: usize, records: &[u8]) -> Option<&mut Vec<u8>> {
-        // Taken out, so that an encoder that failed halfway is not used again.
-        let mut encoder = self.lz4.take().unwrap_or_else(|| Box::new(new_encoder()));
-        let out = encoder.get_mut();
-        out.clear();
-        out.resize(room, 0);
-        encoder.write_all(records).ok()?;
-        encoder.try_finish().ok()?;
-        Some(self.lz4.insert(encoder).get_mut())
+        match &mut self.encoder {
+            Encoder::None => None,
+            #[cfg(feature = "gzip")]
+            Encoder::Gzip(gzip) => Some((CODEC_GZIP, gzip.compress(room, records)?)),
+            #[cfg(feature = "snappy")]
+            Encoder::Snappy(snappy) => Some((CODEC_SNAPPY, snappy.compress(room, records)?)),
+            #[cfg(feature = "lz4")]
+            Encoder::Lz4(lz4) => Some((CODEC_LZ4, lz4.compress(room, records)?)),
+            #[cfg(feature = "zstd")]
+            Encoder::Zstd(zstd) => Some((CODEC_ZSTD, zstd.compress(room, records)?)),
+        }
     }
 }
 
 impl fmt::Debug for Compressor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Compressor")
-            .field("compression", &self.compression)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }
 
-/// What the Java client writes: independent blocks of 64 KiB, no checksum but that of the header.
-/// The batch has its own checksum, and Java's reader knows nothing else.
-#[cfg(feature = "lz4")]
-fn new_encoder() -> FrameEncoder<Vec<u8>> {
-    let info = FrameInfo::new()
-        .block_mode(BlockMode::Independent)
-        .block_size(BlockSize::Max64KB)
-        .block_checksums(false)
-        .content_checksum(false);
-    FrameEncoder::with_frame_info(info, Vec::new())
+/// Undoes [`Compressor::compress`] for codecs other than none.
+pub(super) fn decompress(codec: i16, packed: &[u8]) -> Result<Vec<u8>, Malformed> {
+    decompress_within(codec, packed, MAX_UNPACKED_BYTES)
 }
 
-/// Undoes [`Compressor::compress`] for codecs other than none.
+/// The same; an error if there are more than `limit` bytes.
 #[cfg_attr(
-    not(feature = "lz4"),
+    not(any(
+        feature = "gzip",
+        feature = "snappy",
+        feature = "lz4",
+        feature = "zstd"
+    )),
     expect(unused_variables, reason = "no codec is compiled in")
 )]
-pub(super) fn decompress(codec: i16, packed: &[u8]) -> Result<Vec<u8>, Malformed> {
+fn decompress_within(codec: i16, packed: &[u8], limit: usize) -> Result<Vec<u8>, Malformed> {
     match codec {
+        #[cfg(feature = "gzip")]
+        CODEC_GZIP => gzip::decompress(packed, limit),
+        #[cfg(feature = "snappy")]
+        CODEC_SNAPPY => snappy::decompress(packed, limit),
         #[cfg(feature = "lz4")]
-        CODEC_LZ4 => {
-            let mut records = Vec::with_capacity(packed.len().saturating_mul(4));
-            FrameDecoder::new(packed)
-                .take(MAX_UNPACKED_BYTES)
-                .read_to_end(&mut records)
-                .map_err(|_| Malformed("batch: bad LZ4 frame"))?;
-            Ok(records)
-        }
+        CODEC_LZ4 => lz4::decompress(packed, limit),
+        #[cfg(feature = "zstd")]
+        CODEC_ZSTD => zstd::decompress(packed, limit),
         _ => Err(Malformed("batch: unknown codec")),
     }
 }
-
-/// Far above any batch that a broker takes.
-#[cfg(feature = "lz4")]
-const MAX_UNPACKED_BYTES: u64 = 256 << 20;

@@ -459,7 +459,7 @@ mod tests {
             let mut batch = RecordBatch::new();
             let mut compressor = Compressor::new(Compression::Lz4);
             // One block, a full block, several blocks; the compressor is used again each time.
-            for count in [20, 327, 3000, 1, 9000, 20] {
+            for count in [20, 327, 3000, 3, 9000, 20] {
                 let rows: Vec<Row> = (0..count)
                     .map(|n| {
                         (

@@ -16,6 +16,16 @@ use kafka_protocol::records::RecordBatchDecoder;
 use crate::record::Record;
 use crate::shape;
 
+/// Decodes record batches as a consumer would: with `kafka-protocol`, checksums included. The records
+/// are of partition 0.
+///
+/// # Errors
+///
+/// If a batch cannot be decoded.
+pub fn decode_batches(bytes: &[u8]) -> io::Result<Vec<Record>> {
+    decode(0, Bytes::copy_from_slice(bytes))
+}
+
 /// Decodes all whole batches at the front of `bytes`; a cut one at the end is left out.
 pub(crate) fn decode(partition: i32, mut bytes: Bytes) -> io::Result<Vec<Record>> {
     let mut records = Vec::new();

@@ -38,6 +38,7 @@ mod stats;
 pub use self::api::Api;
 pub use self::broker::Builder;
 pub use self::broker::TestBroker;
+pub use self::codec::decode_batches;
 pub use self::consumer::Consumer;
 pub use self::fault::Fault;
 pub use self::fault::RequestInfo;
