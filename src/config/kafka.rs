@@ -1,6 +1,7 @@
 //! The Kafka layer's options: as set, and as checked.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Compression;
@@ -11,6 +12,8 @@ use super::address;
 use super::check_buffer_memory;
 use super::positive_time;
 use super::property;
+use super::security::Security;
+use super::security::SecurityOptions;
 use super::topic;
 use crate::error::BuildError;
 
@@ -41,6 +44,7 @@ pub(crate) struct KafkaOptions {
     pub(crate) connect_timeout: Duration,
     pub(crate) compression: Compression,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) security: SecurityOptions,
     /// The first property that could not be set.
     refused: Option<BuildError>,
 }
@@ -60,6 +64,7 @@ pub(crate) struct KafkaSettings {
     pub(crate) connect_timeout: Duration,
     pub(crate) compression: Compression,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) security: Arc<Security>,
 }
 
 /// Addresses are shown as errors show them: somebody may have put a password into one.
@@ -83,6 +88,7 @@ impl fmt::Debug for KafkaOptions {
             .field("connect_timeout", &self.connect_timeout)
             .field("compression", &self.compression)
             .field("shutdown_timeout", &self.shutdown_timeout)
+            .field("security", &self.security)
             .finish_non_exhaustive()
     }
 }
@@ -102,6 +108,7 @@ impl KafkaOptions {
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             compression: Compression::default(),
             shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
+            security: SecurityOptions::default(),
             refused: None,
         }
     }
@@ -124,6 +131,7 @@ impl KafkaOptions {
         if let Some(refusal) = self.refused {
             return Err(refusal);
         }
+        let security = Arc::new(self.security.check()?);
         Ok(KafkaSettings {
             servers,
             topic: self.topic,
@@ -137,6 +145,7 @@ impl KafkaOptions {
             connect_timeout: self.connect_timeout,
             compression: self.compression,
             shutdown_timeout: self.shutdown_timeout,
+            security,
         })
     }
 
