@@ -5,6 +5,7 @@
 
 mod api_versions;
 mod batch_reader;
+mod blocking;
 mod bytes;
 mod cluster;
 mod codes;
@@ -14,7 +15,12 @@ mod dial;
 mod error;
 mod produce;
 mod record_batch;
+mod sasl;
+mod session;
+mod socket;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 mod varint;
 
 pub(crate) use batch_reader::BatchContents;
@@ -29,3 +35,18 @@ pub(crate) use record_batch::HEADER_BYTES as BATCH_HEADER_BYTES;
 pub(crate) use record_batch::ProducerStamp;
 pub(crate) use record_batch::RecordBatch;
 pub(crate) use record_batch::SealedBatch;
+
+use crate::config::Security;
+use crate::error::BuildError;
+
+/// Reads the files that `security` names, as each connection will; so a bad one is known beforehand.
+pub(super) fn check_files(security: &Security) -> Result<(), BuildError> {
+    #[cfg(feature = "tls")]
+    if let Some(settings) = &security.tls {
+        tls::configure(settings)
+            .map_err(|fault| BuildError::setting(fault.name, fault.value, fault.expected))?;
+    }
+    #[cfg(not(feature = "tls"))]
+    let _none = security;
+    Ok(())
+}
