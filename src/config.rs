@@ -5,6 +5,7 @@ mod compression;
 mod delivery;
 mod kafka;
 mod property;
+mod security;
 mod topic;
 
 use std::time::Duration;
@@ -20,6 +21,20 @@ pub(crate) use kafka::KafkaOptions;
 pub(crate) use kafka::KafkaSettings;
 pub use property::PROPERTIES;
 pub use property::Property;
+pub(crate) use security::Credentials;
+#[cfg(feature = "tls")]
+pub(crate) use security::Identity;
+pub(crate) use security::Mechanism;
+#[cfg(feature = "tls")]
+pub(crate) use security::Roots;
+pub(crate) use security::SECRET_MARK;
+pub use security::Sasl;
+pub(crate) use security::Security;
+pub use security::SecurityProtocol;
+pub use security::Tls;
+#[cfg(feature = "tls")]
+pub(crate) use security::TlsSettings;
+pub use security::TlsVersion;
 
 /// How many bytes of records a layer holds, unless told otherwise.
 pub(crate) const DEFAULT_BUFFER_MEMORY: usize = 32 * 1024 * 1024;

@@ -34,6 +34,7 @@ mod lane;
 mod partitioner;
 mod producer;
 mod retry;
+mod security;
 mod wire;
 
 use accumulator::Accumulator;
@@ -298,7 +299,8 @@ impl KafkaLayerBuilder {
         self
     }
 
-    /// Sets how long it may take until a connection can be used: name look-up, TCP and versions.
+    /// Sets how long it may take until a connection can be used: name look-up, TCP, TLS, versions
+    /// and SASL.
     ///
     /// Kafka property `socket.connection.setup.timeout.ms`. Defaults to 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
@@ -389,9 +391,10 @@ impl KafkaLayerBuilder {
     /// # Errors
     ///
     /// [`BuildError`] names the first value that cannot be: an address, the topic, a size, a time, a
-    /// property; or says why the thread cannot be started.
+    /// property, a PEM file; or says why the thread cannot be started.
     pub fn build(mut self) -> Result<(KafkaLayer, WorkerGuard), BuildError> {
         let settings = self.options.check()?;
+        wire::check_files(&settings.security)?;
         let bell = Arc::new(Bell::default());
         let queue = Arc::new(Queue::new(
             settings.buffer_memory,

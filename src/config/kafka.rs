@@ -1,6 +1,7 @@
 //! The Kafka layer's options: as set, and as checked.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Compression;
@@ -15,6 +16,8 @@ use super::delivery::DeliveryOptions;
 use super::delivery::DeliverySettings;
 use super::positive_time;
 use super::property;
+use super::security::Security;
+use super::security::SecurityOptions;
 use super::topic;
 use crate::error::BuildError;
 
@@ -72,6 +75,7 @@ pub(crate) struct KafkaOptions {
     pub(crate) ignores_keys: bool,
     pub(crate) sequence_headers: bool,
     pub(crate) header_names: Vec<String>,
+    pub(crate) security: SecurityOptions,
     /// The first property that could not be set.
     refused: Option<BuildError>,
 }
@@ -99,6 +103,7 @@ pub(crate) struct KafkaSettings {
     pub(crate) ignores_keys: bool,
     pub(crate) sequence_headers: bool,
     pub(crate) header_names: Vec<String>,
+    pub(crate) security: Arc<Security>,
 }
 
 impl BackoffRange {
@@ -147,6 +152,7 @@ impl fmt::Debug for KafkaOptions {
             .field("ignores_keys", &self.ignores_keys)
             .field("sequence_headers", &self.sequence_headers)
             .field("header_names", &self.header_names)
+            .field("security", &self.security)
             .finish_non_exhaustive()
     }
 }
@@ -175,6 +181,7 @@ impl KafkaOptions {
             ignores_keys: false,
             sequence_headers: false,
             header_names: Vec::new(),
+            security: SecurityOptions::default(),
             refused: None,
         }
     }
@@ -202,6 +209,7 @@ impl KafkaOptions {
             return Err(refusal);
         }
         let compression = self.compression_level.check(self.compression)?;
+        let security = Arc::new(self.security.check()?);
         Ok(KafkaSettings {
             servers,
             topic: self.topic,
@@ -223,6 +231,7 @@ impl KafkaOptions {
             ignores_keys: self.ignores_keys,
             sequence_headers: self.sequence_headers,
             header_names: self.header_names,
+            security,
         })
     }
 

@@ -8,6 +8,7 @@ use super::OverflowPolicy;
 use super::address;
 use super::compression::GZIP_LEVEL;
 use super::compression::ZSTD_LEVEL;
+use super::security;
 use crate::error::BuildError;
 
 /// A producer property that `KafkaLayerBuilder::property` accepts.
@@ -105,10 +106,82 @@ pub const PROPERTIES: &[Property] = &[
         },
     },
     Property {
+        name: "sasl.jaas.config",
+        setter: "sasl",
+        default: "",
+        apply: set_security,
+    },
+    Property {
+        name: "sasl.mechanism",
+        setter: "sasl",
+        default: "",
+        apply: set_security,
+    },
+    Property {
+        name: "security.protocol",
+        setter: "security_protocol",
+        default: "PLAINTEXT",
+        apply: set_security,
+    },
+    Property {
         name: "socket.connection.setup.timeout.ms",
         setter: "connect_timeout",
         default: "10000",
         apply: |options, name, value| millis(name, value).map(|v| options.connect_timeout = v),
+    },
+    Property {
+        name: "ssl.enabled.protocols",
+        setter: "tls",
+        default: "TLSv1.2,TLSv1.3",
+        apply: set_security,
+    },
+    Property {
+        name: "ssl.endpoint.identification.algorithm",
+        setter: "tls",
+        default: "https",
+        apply: set_security,
+    },
+    Property {
+        name: "ssl.keystore.certificate.chain",
+        setter: "tls",
+        default: "",
+        apply: set_security,
+    },
+    Property {
+        name: "ssl.keystore.key",
+        setter: "tls",
+        default: "",
+        apply: set_security,
+    },
+    Property {
+        name: "ssl.keystore.location",
+        setter: "tls",
+        default: "",
+        apply: set_security,
+    },
+    Property {
+        name: "ssl.keystore.type",
+        setter: "tls",
+        default: "PEM",
+        apply: set_security,
+    },
+    Property {
+        name: "ssl.truststore.certificates",
+        setter: "tls",
+        default: "",
+        apply: set_security,
+    },
+    Property {
+        name: "ssl.truststore.location",
+        setter: "tls",
+        default: "",
+        apply: set_security,
+    },
+    Property {
+        name: "ssl.truststore.type",
+        setter: "tls",
+        default: "PEM",
+        apply: set_security,
     },
 ];
 
@@ -159,16 +232,40 @@ const REFUSED: &[(&str, &str)] = &[
         "is not supported; retries wait 100 ms to 10 s",
     ),
     (
-        "sasl.jaas.config",
-        "is not supported yet; only PLAINTEXT listeners are",
+        "sasl.client.callback.handler.class",
+        "is not supported; tokens come from `Sasl::oauth_bearer`",
     ),
     (
-        "sasl.mechanism",
-        "is not supported yet; only PLAINTEXT listeners are",
+        "sasl.kerberos.service.name",
+        "is not supported; `sasl.mechanism` is PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER",
     ),
     (
-        "security.protocol",
-        "is not supported yet; only PLAINTEXT listeners are",
+        "sasl.login.callback.handler.class",
+        "is not supported; tokens come from `Sasl::oauth_bearer`",
+    ),
+    (
+        "sasl.oauthbearer.token.endpoint.url",
+        "is not supported; tokens come from `Sasl::oauth_bearer`",
+    ),
+    (
+        "ssl.cipher.suites",
+        "is not supported; the suites are those that rustls holds to be safe",
+    ),
+    (
+        "ssl.key.password",
+        "is not supported; expected a key that is not encrypted, as `openssl pkey` writes it",
+    ),
+    (
+        "ssl.keystore.password",
+        "is not supported; a PEM file has no password, and its key must not be encrypted",
+    ),
+    (
+        "ssl.protocol",
+        "is not supported; `ssl.enabled.protocols` is",
+    ),
+    (
+        "ssl.truststore.password",
+        "is not supported; a PEM file has no password",
     ),
 ];
 
@@ -225,6 +322,10 @@ fn set_servers(options: &mut KafkaOptions, name: &str, value: &str) -> Result<()
     }
     options.servers.push(value.to_owned());
     Ok(())
+}
+
+fn set_security(options: &mut KafkaOptions, name: &str, value: &str) -> Result<(), BuildError> {
+    security::apply(&mut options.security, name, value)
 }
 
 /// Kafka's own meaning: how long a full buffer may block the caller; 0 does not block at all.

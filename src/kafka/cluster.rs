@@ -45,6 +45,13 @@ impl Broker {
             .as_ref()
             .filter(|connection| connection.is_usable() && self.paused_until <= now)
     }
+
+    /// When to dial for a connection in place of the one that serves, if that has to be.
+    fn replace_at(&self) -> Option<Instant> {
+        let serving = self.connection.as_ref().filter(|c| c.is_usable())?;
+        let due = serving.expires_at()?.max(self.connect_after);
+        (!self.is_connecting).then_some(due)
+    }
 }
 
 /// Brokers by id, partitions by index, and how fresh that is.
@@ -63,6 +70,10 @@ pub(super) struct Cluster {
     pub(super) ask_after: Instant,
     pub(super) backoff: Backoff,
     pub(super) identity: Identity,
+    /// No connecting at all before this: our credentials were refused.
+    barred_until: Instant,
+    /// They were, and not accepted since: one attempt at a time.
+    pub(super) was_refused: bool,
     bootstrap: Vec<String>,
     max_age: Duration,
     max_in_flight: usize,
@@ -93,6 +104,8 @@ impl Cluster {
             max_in_flight: settings.delivery.max_in_flight,
             retry_backoff: settings.retry_backoff,
             reconnect_backoff: settings.reconnect_backoff,
+            barred_until: now,
+            was_refused: false,
             turn: 0,
         }
     }
@@ -102,7 +115,25 @@ impl Cluster {
         let is_old = self
             .described
             .is_none_or(|described| now.duration_since(described) >= self.max_age);
-        (self.is_stale || is_old) && !self.is_asking && self.ask_after <= now
+        (self.is_stale || is_old)
+            && !self.is_asking
+            && self.ask_after <= now
+            && (self.may_dial(now) || self.any_connection().is_some())
+    }
+
+    /// Our credentials were refused: nobody is dialled before `until`, whichever broker it was.
+    pub(super) fn bar(&mut self, until: Instant) {
+        self.barred_until = until;
+        self.was_refused = true;
+    }
+
+    fn may_dial(&self, now: Instant) -> bool {
+        let is_trying = self.is_asking || self.is_any_connecting();
+        self.barred_until <= now && !(self.was_refused && is_trying)
+    }
+
+    fn is_any_connecting(&self) -> bool {
+        self.brokers.values().any(|broker| broker.is_connecting)
     }
 
     /// A connection that may be asked, if one is open.
@@ -115,9 +146,12 @@ impl Cluster {
     }
 
     /// Where the cluster may be reached: the brokers known, then the bootstrap servers, beginning
-    /// with another one each time.
-    pub(super) fn addresses(&mut self) -> Vec<String> {
+    /// with another one each time. None while nobody may be dialled.
+    pub(super) fn addresses(&mut self, now: Instant) -> Vec<String> {
         let mut addresses: Vec<String> = Vec::new();
+        if self.barred_until > now {
+            return addresses;
+        }
         let known = self.brokers.values().map(|broker| &broker.address);
         for address in known.chain(&self.bootstrap) {
             if !addresses.contains(address) {
@@ -234,6 +268,9 @@ impl Cluster {
 
     /// Leaders without a connection that may be dialled now.
     pub(super) fn unconnected(&self, now: Instant) -> Vec<i32> {
+        if !self.may_dial(now) {
+            return Vec::new();
+        }
         let mut ids: Vec<i32> = self.lanes.values().filter_map(|lane| lane.leader).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -247,21 +284,39 @@ impl Cluster {
                         .is_some_and(Connection::is_usable)
             })
         });
+        if self.was_refused {
+            ids.truncate(1);
+        }
         ids
+    }
+
+    /// A broker whose connection should be replaced while it still serves; one at a time, so that
+    /// credentials that are not valid any more are shown once.
+    pub(super) fn due_for_replacement(&self, now: Instant) -> Option<i32> {
+        if !self.may_dial(now) || self.is_any_connecting() {
+            return None;
+        }
+        let due = |broker: &Broker| broker.replace_at().is_some_and(|due| due <= now);
+        let found = self.brokers.iter().find(|(_, broker)| due(broker));
+        found.map(|(id, _)| *id)
     }
 
     /// The next moment at which something that is impossible now becomes possible.
     pub(super) fn next_change(&self, now: Instant) -> Option<Instant> {
+        let barred = self.was_refused.then_some(self.barred_until);
         let asking = (self.is_stale && !self.is_asking).then_some(self.ask_after);
         let brokers = self.brokers.values().flat_map(|broker| {
             let dial = (!broker.is_connecting && broker.connection.is_none())
                 .then_some(broker.connect_after);
-            [dial, Some(broker.paused_until)].into_iter().flatten()
+            [dial, broker.replace_at(), Some(broker.paused_until)]
+                .into_iter()
+                .flatten()
         });
         let lanes = self.lanes.values().map(|lane| lane.wait_until);
         asking
             .into_iter()
             .chain(self.identity.next_change())
+            .chain(barred)
             .chain(brokers)
             .chain(lanes)
             .filter(|moment| *moment > now)

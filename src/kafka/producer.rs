@@ -59,13 +59,14 @@ impl Wake for Bell {
 }
 
 /// The producer's own runtime, on the thread that calls this. Name look-ups run on threads that it
-/// spawns; they are marked as ours too.
+/// spawns, as do an application's source of tokens and the reading of certificates, one of each at
+/// a time; they are marked as ours too.
 pub(super) fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .thread_name("tracing-kafka-dns")
-        .max_blocking_threads(4)
+        .max_blocking_threads(6)
         .on_thread_start(|| set_thread_role(ThreadRole::Kafka))
         .build()
 }

@@ -5,6 +5,7 @@
 
 mod api_versions;
 mod batch_reader;
+mod blocking;
 mod bytes;
 mod cluster;
 mod codes;
@@ -15,7 +16,12 @@ mod error;
 mod produce;
 mod producer_id;
 mod record_batch;
+mod sasl;
+mod session;
+mod socket;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 mod unanswered;
 mod varint;
 
@@ -35,3 +41,18 @@ pub(crate) use record_batch::RecordBatch;
 pub(crate) use record_batch::RecordHeaders;
 pub(crate) use record_batch::SealedBatch;
 pub(crate) use record_batch::put_header;
+
+use crate::config::Security;
+use crate::error::BuildError;
+
+/// Reads the files that `security` names, as each connection will; so a bad one is known beforehand.
+pub(super) fn check_files(security: &Security) -> Result<(), BuildError> {
+    #[cfg(feature = "tls")]
+    if let Some(settings) = &security.tls {
+        tls::configure(settings)
+            .map_err(|fault| BuildError::setting(fault.name, fault.value, fault.expected))?;
+    }
+    #[cfg(not(feature = "tls"))]
+    let _none = security;
+    Ok(())
+}

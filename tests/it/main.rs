@@ -6,10 +6,13 @@ mod composition;
 mod delivery;
 mod faults;
 mod files;
+#[path = "../support/gate.rs"]
+mod gate;
 mod injection;
 mod inputs;
 mod kept;
 mod outage;
 mod overflow;
 mod rendering;
+mod security;
 mod support;

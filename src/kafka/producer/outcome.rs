@@ -100,7 +100,7 @@ impl Producer {
             Err(error) => {
                 self.wire_trouble(&error);
                 let wait = self.cluster.backoff.next();
-                self.cluster.ask_after = self.after(wait, now);
+                self.cluster.ask_after = self.after_failure(&error, wait, now);
                 return;
             }
         };
@@ -121,6 +121,7 @@ impl Producer {
         };
         if let Some(broker) = self.cluster.brokers.values_mut().find(same) {
             broker.connection = Some(connection);
+            self.cluster.was_refused = false;
         }
     }
 
@@ -150,12 +151,13 @@ impl Producer {
             Ok(connection) if connection.address() == broker.address => {
                 broker.backoff.reset();
                 broker.connection = Some(connection);
+                self.cluster.was_refused = false;
             }
             // It has moved meanwhile.
             Ok(_) => {}
             Err(error) => {
                 let wait = broker.backoff.next();
-                let after = self.after(wait, now);
+                let after = self.after_failure(&error, wait, now);
                 if let Some(broker) = self.cluster.brokers.get_mut(&id) {
                     broker.connect_after = after;
                 }
@@ -239,7 +241,10 @@ impl Producer {
     /// The request ended without an answer.
     fn produce_failed(&mut self, id: i32, parts: &[Part], error: &WireError, now: Instant) {
         if let Some(broker) = self.cluster.brokers.get_mut(&id) {
-            broker.connection = None;
+            // Another one may have taken the place of that on which it was sent.
+            broker
+                .connection
+                .take_if(|connection| !connection.is_usable());
         }
         self.cluster.is_stale = true;
         let mut at_once = matches!(error, WireError::Closed { .. });
@@ -458,6 +463,19 @@ impl Producer {
         now + wait.min(most)
     }
 
+    /// When to connect again after `error`. What a person has to mend waits in full, also at the end:
+    /// attempts to log in are counted elsewhere too.
+    fn after_failure(&mut self, error: &WireError, wait: Duration, now: Instant) -> Instant {
+        if !error.is_misconfigured() {
+            return self.after(wait, now);
+        }
+        let until = now + OPERATOR_BACKOFF;
+        if error.is_refused_login() {
+            self.cluster.bar(until);
+        }
+        until
+    }
+
     fn refusal_trouble(&mut self, answer: &PartitionAnswer) {
         self.queue.ledger.set_health(Health::Retrying);
         let of_record = answer
@@ -476,7 +494,11 @@ impl Producer {
     }
 
     fn wire_trouble(&mut self, error: &WireError) {
-        self.queue.ledger.set_health(Health::Retrying);
+        self.queue.ledger.set_health(if error.is_misconfigured() {
+            Health::Misconfigured
+        } else {
+            Health::Retrying
+        });
         let mut text = error.to_string();
         let mut cause = error.source();
         while let Some(deeper) = cause {
@@ -489,6 +511,9 @@ impl Producer {
             WireError::Timeout { .. } => "timeout",
             WireError::Closed { .. } => "connection",
             WireError::Protocol { .. } => "protocol",
+            WireError::Tls { .. } => "tls",
+            WireError::Authentication { .. } => "authentication",
+            WireError::Token { .. } => "token",
         };
         self.trouble(kind, text);
     }

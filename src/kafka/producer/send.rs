@@ -9,6 +9,7 @@ use super::Done;
 use super::Part;
 use super::Producer;
 use super::Task;
+use crate::config::Security;
 use crate::kafka::accumulator::Batch;
 use crate::kafka::accumulator::Past;
 use crate::kafka::lane::Turn;
@@ -36,8 +37,9 @@ impl Producer {
         self.cluster.is_asking = true;
         let question = Question {
             open: self.cluster.any_connection(),
-            addresses: self.cluster.addresses(),
+            addresses: self.cluster.addresses(now),
             client_id: self.settings.client_id.clone(),
+            security: Arc::clone(&self.settings.security),
             topic: self.settings.topic.clone(),
             connect_timeout: self.settings.connect_timeout,
             request_timeout: self.settings.request_timeout,
@@ -45,24 +47,35 @@ impl Producer {
         self.spawn(Task::Ask, async move { Done::Asked(question.ask().await) });
     }
 
-    /// Connects to the leaders that something may be sent to.
+    /// Connects to the leaders that something may be sent to. A connection whose session is about to
+    /// end serves until another one takes its place.
     pub(super) fn connect(&mut self, now: Instant) {
         if self.accumulator.is_empty() {
             return;
         }
         for id in self.cluster.unconnected(now) {
-            let Some(broker) = self.cluster.brokers.get_mut(&id) else {
-                continue;
-            };
-            broker.is_connecting = true;
-            broker.connection = None;
-            let address = broker.address.clone();
-            let client_id = self.settings.client_id.clone();
-            let limit = self.settings.connect_timeout;
-            self.spawn(Task::Connect { broker: id }, async move {
-                Done::Connected(Connection::open(&address, &client_id, limit).await)
-            });
+            if let Some(broker) = self.cluster.brokers.get_mut(&id) {
+                broker.connection = None;
+            }
+            self.dial(id);
         }
+        if let Some(id) = self.cluster.due_for_replacement(now) {
+            self.dial(id);
+        }
+    }
+
+    fn dial(&mut self, id: i32) {
+        let Some(broker) = self.cluster.brokers.get_mut(&id) else {
+            return;
+        };
+        broker.is_connecting = true;
+        let address = broker.address.clone();
+        let client_id = self.settings.client_id.clone();
+        let security = Arc::clone(&self.settings.security);
+        let limit = self.settings.connect_timeout;
+        self.spawn(Task::Connect { broker: id }, async move {
+            Done::Connected(Connection::open(&address, &client_id, &security, limit).await)
+        });
     }
 
     /// Asks a broker for a producer id, if one is missing and somebody waits for it.
@@ -275,6 +288,7 @@ struct Question {
     open: Option<Connection>,
     addresses: Vec<String>,
     client_id: String,
+    security: Arc<Security>,
     topic: String,
     connect_timeout: Duration,
     request_timeout: Duration,
@@ -291,11 +305,18 @@ impl Question {
             }
         }
         for address in &self.addresses {
-            match Connection::open(address, &self.client_id, self.connect_timeout).await {
+            let opened = Connection::open(
+                address,
+                &self.client_id,
+                &self.security,
+                self.connect_timeout,
+            );
+            match opened.await {
                 Ok(connection) => match self.ask_on(connection).await {
                     Ok(answer) => return Ok(answer),
                     Err(error) => last = Some(error),
                 },
+                Err(error) if error.is_about_us() => return Err(error),
                 Err(error) => last = Some(error),
             }
         }

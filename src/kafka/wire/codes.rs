@@ -10,6 +10,10 @@ pub(crate) fn name(code: i16) -> &'static str {
 
 /// No error.
 pub(super) const NONE: i16 = 0;
+/// The broker does not take the mechanism.
+pub(super) const UNSUPPORTED_SASL_MECHANISM: i16 = 33;
+/// The listener has no SASL.
+pub(super) const ILLEGAL_SASL_STATE: i16 = 34;
 /// The broker does not know the version of the request.
 pub(super) const UNSUPPORTED_VERSION: i16 = 35;
 

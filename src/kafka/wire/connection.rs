@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::time::Instant as SystemInstant;
 
 use rskafka::messenger::Messenger;
 use rskafka::messenger::RequestError;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio::time::timeout;
 use tokio::time::timeout_at;
@@ -25,10 +25,14 @@ use super::produce::ProduceRequest;
 use super::produce::ProduceResponse;
 use super::producer_id::InitProducerIdRequest;
 use super::producer_id::ProducerIdentity;
+use super::sasl;
+use super::session::Session;
+use super::socket::Socket;
 use super::stream::FrameStream;
 use super::stream::MAX_FRAME_BYTES;
 use super::stream::Switch;
 use super::unanswered::Unanswered;
+use crate::config::Security;
 
 /// A connection to a broker; cheap to clone, the last clone closes it at the next turn of the
 /// runtime.
@@ -46,8 +50,9 @@ struct Inner {
     switch: Arc<Switch>,
     /// Nobody answers Produce requests: they ask for no acknowledgement.
     takes_no_answers: Arc<AtomicBool>,
-    messenger: Messenger<Unanswered<FrameStream<TcpStream>>>,
+    messenger: Messenger<Unanswered<FrameStream<Socket>>>,
     knows_producer_ids: bool,
+    session: Session,
 }
 
 impl Drop for Inner {
@@ -66,10 +71,12 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Connects to `host:port` and agrees on versions, all within `limit`.
+    /// Connects to `host:port`, secured as `security` says, and agrees on versions; all of it within
+    /// `limit`.
     pub(crate) async fn open(
         address: &str,
         client_id: &str,
+        security: &Arc<Security>,
         limit: Duration,
     ) -> Result<Self, WireError> {
         if i16::try_from(client_id.len()).is_err() {
@@ -78,7 +85,7 @@ impl Connection {
             return Err(WireError::protocol(address, message));
         }
         let deadline = Instant::now() + limit.min(A_DAY);
-        let opening = Self::open_until(address, client_id, deadline);
+        let opening = Self::open_until(address, client_id, security, deadline);
         match timeout_at(deadline, opening).await {
             // The time of the last address ends with that of the whole.
             Ok(Err(WireError::Connect { .. })) if Instant::now() >= deadline => {
@@ -92,14 +99,17 @@ impl Connection {
     async fn open_until(
         address: &str,
         client_id: &str,
+        security: &Arc<Security>,
         deadline: Instant,
     ) -> Result<Self, WireError> {
+        let proof = sasl::prepare(security, address).await?;
         let stream = dial(address, deadline)
             .await
             .map_err(|source| WireError::Connect {
                 address: address.to_owned(),
                 source,
             })?;
+        let stream = Socket::secure(stream, address, security).await?;
         let switch = Arc::new(Switch::default());
         let stream = FrameStream::new(stream, Arc::clone(&switch));
         let takes_no_answers = Arc::new(AtomicBool::new(false));
@@ -110,9 +120,14 @@ impl Connection {
             takes_no_answers,
             messenger: Messenger::new(stream, MAX_FRAME_BYTES, Arc::from(client_id)),
             knows_producer_ids: false,
+            session: Session::default(),
         };
         let versions = api_versions::agree(&mut inner.messenger, address).await?;
         inner.knows_producer_ids = versions.producer_ids;
+        if let Some(proof) = proof {
+            let lifetime = sasl::authenticate(&inner.messenger, address, proof).await?;
+            inner.session = Session::new(lifetime, SystemInstant::now());
+        }
         Ok(Self {
             inner: Arc::new(inner),
         })
@@ -128,10 +143,16 @@ impl Connection {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Whether requests can be sent: not once the peer closed, an answer was bad or none came in
-    /// time.
+    /// Whether requests can be sent: not once the peer closed, an answer was bad, none came in time
+    /// or the session is over.
     pub(crate) fn is_usable(&self) -> bool {
-        !self.inner.switch.is_off()
+        !self.inner.switch.is_off() && !self.inner.session.is_over(SystemInstant::now())
+    }
+
+    /// When another connection should take its place, well before the broker ends it; none if it may
+    /// stay.
+    pub(crate) fn expires_at(&self) -> Option<SystemInstant> {
+        self.inner.session.replace_at()
     }
 
     /// Asks for the brokers and for the partitions of `topic`, which the broker may create.

@@ -25,6 +25,16 @@ pub(crate) enum WireError {
     Closed { address: String, message: String },
     /// The peer does not speak Kafka as we do: a bad frame, a bad answer, no common version.
     Protocol { address: String, message: String },
+    /// TLS was refused, by us or by the peer, or its files cannot be used.
+    Tls { address: String, message: String },
+    /// The broker does not believe that we are who we say, or we do not believe the broker.
+    Authentication {
+        address: String,
+        mechanism: &'static str,
+        message: String,
+    },
+    /// There is no token to show.
+    Token { address: String, message: String },
 }
 
 impl WireError {
@@ -44,6 +54,37 @@ impl WireError {
         }
     }
 
+    /// TLS that failed.
+    pub(super) fn tls(address: &str, message: impl Into<String>) -> Self {
+        Self::Tls {
+            address: address.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    /// A callback that gave no token.
+    pub(super) fn token(address: &str, message: impl Into<String>) -> Self {
+        Self::Token {
+            address: address.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    /// Whether nothing will change until somebody changes credentials, certificates or addresses.
+    pub(crate) fn is_misconfigured(&self) -> bool {
+        matches!(self, Self::Tls { .. } | Self::Authentication { .. })
+    }
+
+    /// Whether the broker knows us now as somebody who was refused: to go on trying locks accounts.
+    pub(crate) fn is_refused_login(&self) -> bool {
+        matches!(self, Self::Authentication { .. })
+    }
+
+    /// Whether another address would only be told the same: our credentials are what is wrong.
+    pub(crate) fn is_about_us(&self) -> bool {
+        matches!(self, Self::Authentication { .. } | Self::Token { .. })
+    }
+
     /// Sorts an error of the messenger into ours.
     pub(super) fn from_request(address: &str, error: &RequestError) -> Self {
         match error {
@@ -59,6 +100,10 @@ impl WireError {
 
     /// An I/O error of an established connection; impossible frame lengths come as invalid data.
     fn from_io(address: &str, source: &io::Error) -> Self {
+        #[cfg(feature = "tls")]
+        if let Some(reason) = super::tls::refusal(source) {
+            return Self::tls(address, reason);
+        }
         match source.kind() {
             io::ErrorKind::InvalidData => Self::protocol(address, source.to_string()),
             io::ErrorKind::UnexpectedEof => Self::closed(address, "the peer closed it"),
@@ -82,6 +127,20 @@ impl fmt::Display for WireError {
             Self::Protocol { address, message } => {
                 write!(f, "protocol error from `{address}`: {message}")
             }
+            Self::Tls { address, message } => {
+                write!(f, "no TLS connection to `{address}`: {message}")
+            }
+            Self::Authentication {
+                address,
+                mechanism,
+                message,
+            } => write!(
+                f,
+                "authentication at `{address}` by {mechanism} failed: {message}"
+            ),
+            Self::Token { address, message } => {
+                write!(f, "no token to log in at `{address}`: {message}")
+            }
         }
     }
 }
@@ -90,7 +149,12 @@ impl Error for WireError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Connect { source, .. } => Some(source),
-            Self::Timeout { .. } | Self::Closed { .. } | Self::Protocol { .. } => None,
+            Self::Timeout { .. }
+            | Self::Closed { .. }
+            | Self::Protocol { .. }
+            | Self::Tls { .. }
+            | Self::Authentication { .. }
+            | Self::Token { .. } => None,
         }
     }
 }

@@ -40,7 +40,9 @@ fn one_batch() -> Vec<(i32, Arc<[u8]>)> {
 
 async fn open(broker: &TestBroker, node: i32) -> Connection {
     let address = broker.address(node).unwrap().to_string();
-    Connection::open(&address, "wire", LONG).await.unwrap()
+    Connection::open(&address, "wire", &Arc::default(), LONG)
+        .await
+        .unwrap()
 }
 
 async fn append_to_every_partition(compression: Compression, codec: Codec) {
@@ -51,7 +53,9 @@ async fn append_to_every_partition(compression: Compression, codec: Codec) {
     let indices: Vec<_> = view.partitions.iter().map(|found| found.index).collect();
     assert_eq!(indices, [0, 1, 2, 3, 4, 5, 6]);
     for node in &view.brokers {
-        let connection = Connection::open(&node.address, "wire", LONG).await.unwrap();
+        let connection = Connection::open(&node.address, "wire", &Arc::default(), LONG)
+            .await
+            .unwrap();
         let mut batches = Vec::new();
         for partition in view.partitions.iter().rev() {
             if partition.leader == Some(node.id) {
@@ -187,7 +191,7 @@ async fn no_misbehaviour_of_a_broker_hangs_a_request() {
         }
         broker.fault_always(Api::ApiVersions, fault.clone());
         let address = broker.address(0).unwrap().to_string();
-        let opened = Connection::open(&address, "wire", SHORT).await;
+        let opened = Connection::open(&address, "wire", &Arc::default(), SHORT).await;
         assert!(opened.is_err(), "{fault:?}");
     }
 }
@@ -213,7 +217,7 @@ async fn requests_are_pipelined() {
 async fn batches_without_acknowledgement_are_written_and_the_connection_goes_on() {
     let broker = TestBroker::builder().start().await.unwrap();
     broker.create_topic("logs", 1);
-    let connection = Connection::open(&broker.bootstrap(), "test", LONG)
+    let connection = Connection::open(&broker.bootstrap(), "test", &Arc::default(), LONG)
         .await
         .unwrap();
     for round in 1..=50 {

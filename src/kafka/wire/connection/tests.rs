@@ -64,7 +64,9 @@ fn batch(size: usize) -> Vec<(i32, Arc<[u8]>)> {
 async fn a_peer_that_never_answers_costs_the_limit_and_no_more() {
     let (address, thread) = peer(drain);
     let started = Instant::now();
-    let error = Connection::open(&address, "test", SHORT).await.unwrap_err();
+    let error = Connection::open(&address, "test", &Arc::default(), SHORT)
+        .await
+        .unwrap_err();
     assert!(matches!(error, WireError::Timeout { .. }), "{error}");
     assert!(started.elapsed() >= SHORT && started.elapsed() < LONG);
     tokio::task::yield_now().await; // the socket is freed at the next turn
@@ -77,7 +79,9 @@ async fn a_connection_whose_request_timed_out_is_not_used_again() {
         greet(&mut stream);
         drain(stream);
     });
-    let connection = Connection::open(&address, "test", LONG).await.unwrap();
+    let connection = Connection::open(&address, "test", &Arc::default(), LONG)
+        .await
+        .unwrap();
     assert!(connection.is_usable());
     let error = connection.metadata("logs", SHORT).await.unwrap_err();
     assert!(matches!(error, WireError::Timeout { .. }), "{error}");
@@ -102,7 +106,9 @@ async fn a_peer_that_stops_reading_does_not_keep_the_socket() {
         wait.recv().unwrap_err(); // reads nothing until we have let go
         drain(stream);
     });
-    let connection = Connection::open(&address, "test", LONG).await.unwrap();
+    let connection = Connection::open(&address, "test", &Arc::default(), LONG)
+        .await
+        .unwrap();
     let batches = batch(32 << 20);
     let error = connection
         .produce("logs", -1, &batches, SHORT)
@@ -137,7 +143,9 @@ async fn garbage_is_an_error_long_before_the_limit() {
             drain(stream);
         });
         let started = Instant::now();
-        let error = Connection::open(&address, "test", LONG).await.unwrap_err();
+        let error = Connection::open(&address, "test", &Arc::default(), LONG)
+            .await
+            .unwrap_err();
         assert!(matches!(error, WireError::Protocol { .. }), "{error}");
         assert!(error.to_string().contains(message), "{error}");
         assert!(started.elapsed() < LONG / 2);
@@ -156,7 +164,9 @@ async fn answers_to_nothing_that_was_asked_are_passed_over() {
         answer(&mut stream, [0x7f; 4], b"to somebody else");
         drain(stream);
     });
-    let connection = Connection::open(&address, "test", LONG).await.unwrap();
+    let connection = Connection::open(&address, "test", &Arc::default(), LONG)
+        .await
+        .unwrap();
     let error = connection.metadata("logs", SHORT).await.unwrap_err();
     assert!(matches!(error, WireError::Timeout { .. }), "{error}");
     drop(connection);
@@ -173,7 +183,9 @@ async fn a_bad_answer_ends_the_connection() {
             answer(&mut stream, correlation, body);
             drain(stream);
         });
-        let connection = Connection::open(&address, "test", LONG).await.unwrap();
+        let connection = Connection::open(&address, "test", &Arc::default(), LONG)
+            .await
+            .unwrap();
         let error = connection
             .produce("logs", -1, &batch(1), LONG)
             .await
@@ -189,7 +201,9 @@ async fn a_bad_answer_ends_the_connection() {
 #[tokio::test]
 async fn a_close_is_noticed_without_a_request() {
     let (address, thread) = peer(|mut stream| greet(&mut stream));
-    let connection = Connection::open(&address, "test", LONG).await.unwrap();
+    let connection = Connection::open(&address, "test", &Arc::default(), LONG)
+        .await
+        .unwrap();
     thread.join().unwrap();
     let deadline = Instant::now() + LONG;
     while connection.is_usable() {
@@ -206,7 +220,9 @@ async fn a_close_in_place_of_an_answer_is_closed() {
         greet(&mut stream);
         request(&mut stream);
     });
-    let connection = Connection::open(&address, "test", LONG).await.unwrap();
+    let connection = Connection::open(&address, "test", &Arc::default(), LONG)
+        .await
+        .unwrap();
     let error = connection
         .produce("logs", -1, &batch(9), LONG)
         .await
@@ -230,7 +246,9 @@ async fn an_older_broker_is_asked_in_its_own_version() {
         answer(&mut stream, correlation, body);
         drain(stream);
     });
-    let connection = Connection::open(&address, "test", LONG).await.unwrap();
+    let connection = Connection::open(&address, "test", &Arc::default(), LONG)
+        .await
+        .unwrap();
     assert!(connection.is_usable());
     drop(connection);
     tokio::task::yield_now().await;
@@ -239,7 +257,7 @@ async fn an_older_broker_is_asked_in_its_own_version() {
 
 #[tokio::test]
 async fn a_refused_connection_names_the_address() {
-    let error = Connection::open("127.0.0.1:1", "test", LONG)
+    let error = Connection::open("127.0.0.1:1", "test", &Arc::default(), LONG)
         .await
         .unwrap_err();
     assert!(matches!(error, WireError::Connect { .. }), "{error}");
@@ -249,7 +267,7 @@ async fn a_refused_connection_names_the_address() {
 #[tokio::test]
 async fn an_endless_client_id_is_an_error_and_no_panic() {
     let id = "x".repeat(40_000);
-    let error = Connection::open("127.0.0.1:1", &id, LONG)
+    let error = Connection::open("127.0.0.1:1", &id, &Arc::default(), LONG)
         .await
         .unwrap_err();
     assert!(matches!(error, WireError::Protocol { .. }), "{error}");
