@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Acks;
+use crate::config::BackoffRange;
 use crate::config::Compression;
 use crate::config::Idempotence;
 use crate::config::KafkaOptions;
@@ -218,6 +219,32 @@ impl KafkaLayerBuilder {
     /// Kafka property `metadata.max.age.ms`. Defaults to 5 minutes.
     pub fn metadata_max_age(mut self, age: Duration) -> Self {
         self.options.metadata_max_age = age;
+        self
+    }
+
+    /// Sets whether keys do not matter for where a record goes. Kafka property
+    /// `partitioner.ignore.keys`. Defaults to `false`.
+    pub fn partitioner_ignore_keys(mut self, ignore: bool) -> Self {
+        self.options.ignores_keys = ignore;
+        self
+    }
+
+    /// Sets how long to wait before a batch that failed is sent again: `first` after one failure,
+    /// twice as long after each further one, at most `most`; half of it at random. The delivery
+    /// timeout shortens waits that would leave room for few attempts.
+    ///
+    /// Kafka properties `retry.backoff.ms` and `retry.backoff.max.ms`. Defaults to 100 ms and 10 s.
+    pub fn retry_backoff(mut self, first: Duration, most: Duration) -> Self {
+        self.options.retry_backoff = BackoffRange { first, most };
+        self
+    }
+
+    /// Sets the same for connecting to a broker.
+    ///
+    /// Kafka properties `reconnect.backoff.ms` and `reconnect.backoff.max.ms`. Defaults to 100 ms and
+    /// 10 s.
+    pub fn reconnect_backoff(mut self, first: Duration, most: Duration) -> Self {
+        self.options.reconnect_backoff = BackoffRange { first, most };
         self
     }
 

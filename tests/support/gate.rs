@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 use tracing_kafka_broker::TestBroker;
 
 const API_VERSIONS: i16 = 18;
+const INIT_PRODUCER_ID: i16 = 22;
 const METADATA: i16 = 3;
 const SASL_HANDSHAKE: i16 = 17;
 const SASL_AUTHENTICATE: i16 = 36;
@@ -230,9 +231,10 @@ fn versions(request: &[u8], version: i16) -> Vec<u8> {
         // In the oldest form, as Kafka does it.
         return reply(request, &[&35_i16.to_be_bytes(), &0_i32.to_be_bytes()]);
     }
-    let list: [[i16; 3]; 5] = [
+    let list: [[i16; 3]; 6] = [
         [0, 3, 9],
         [METADATA, 4, 4],
+        [INIT_PRODUCER_ID, 0, 1],
         [API_VERSIONS, 0, 3],
         [SASL_HANDSHAKE, 1, 1],
         [SASL_AUTHENTICATE, 1, 1],
@@ -244,7 +246,7 @@ fn versions(request: &[u8], version: i16) -> Vec<u8> {
         .collect();
     reply(
         request,
-        &[&0_i16.to_be_bytes(), &5_i32.to_be_bytes(), &ranges],
+        &[&0_i16.to_be_bytes(), &6_i32.to_be_bytes(), &ranges],
     )
 }
 
