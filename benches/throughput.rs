@@ -16,6 +16,7 @@ mod events;
 #[path = "support/layers.rs"]
 mod layers;
 
+use std::io::ErrorKind::NotConnected;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -185,10 +186,7 @@ impl Bench {
             servers,
             topic: &topic,
             compression,
-            ends: &mut || {
-                let ends = consumer.end_offsets(&topic).unwrap();
-                ends.into_iter().map(|(_, end)| end).sum()
-            },
+            ends: &mut || sum_of_ends(&mut consumer, &topic),
         };
         self.row(group, &format!("{name}, cluster"), threads, target);
         consumer.delete_topic(&topic).unwrap();
@@ -253,6 +251,20 @@ struct Target<'a> {
     compression: Compression,
     /// The sum of the partitions' end offsets.
     ends: &'a mut dyn FnMut() -> i64,
+}
+
+/// The sum of the end offsets, once there is one of each partition: a node that was just told to lead a
+/// new one may not do so yet.
+fn sum_of_ends(consumer: &mut Consumer, topic: &str) -> i64 {
+    let deadline = Instant::now() + LONG;
+    loop {
+        match consumer.end_offsets(topic) {
+            Err(error) if error.kind() == NotConnected && Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            ends => return ends.unwrap().into_iter().map(|(_, end)| end).sum(),
+        }
+    }
 }
 
 /// What the client's threads used of a processor; those of a broker in this process are not in it.
