@@ -345,8 +345,8 @@ impl KafkaLayerBuilder {
 
     /// Sets how hard the codec tries: 1 (fast) to 9 (small) for gzip, -131 072 (fast) to 22 (small)
     /// for Zstandard, where 0 is its default. With another [`compression`](Self::compression), which
-    /// have no levels, it is an error of [`build`](Self::build). High levels of Zstandard take
-    /// hundreds of megabytes.
+    /// have no levels, it is an error of [`build`](Self::build). The highest levels of
+    /// Zstandard take hundreds of times as long as the usual one.
     ///
     /// Kafka properties `compression.gzip.level` (where -1 is the default as well) and
     /// `compression.zstd.level`. Defaults to 6 for gzip, to 3 for Zstandard.

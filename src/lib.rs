@@ -78,6 +78,9 @@
 //! | Feature | Default | |
 //! |---|---|---|
 //! | `lz4` | on | [`Compression`] by LZ4, in pure Rust, which is the default then |
+//! | `gzip` | | by gzip, in Rust |
+//! | `snappy` | | by Snappy, in pure Rust |
+//! | `zstd` | | by Zstandard, from the C library: needs a C compiler |
 //!
 //! # Rust versions
 //!

@@ -36,13 +36,18 @@ pub(crate) fn pattern(text: &str) -> PatternLayout {
 }
 
 pub(crate) fn broker(quickack: bool) -> TestBroker {
+    broker_of(3, quickack)
+}
+
+/// A broker with so many partitions.
+pub(crate) fn broker_of(partitions: i32, quickack: bool) -> TestBroker {
     let broker = TestBroker::builder()
-        .partitions(3)
+        .partitions(partitions)
         .retention_bytes(RETENTION)
         .quickack(quickack)
         .start_blocking()
         .unwrap();
-    broker.create_topic(TOPIC, 3);
+    broker.create_topic(TOPIC, partitions);
     broker
 }
 

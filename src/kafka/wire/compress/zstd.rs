@@ -9,7 +9,7 @@ use crate::kafka::wire::bytes::Malformed;
 /// Makes one frame of each batch.
 pub(super) struct Encoder {
     level: i32,
-    /// Made at the first batch; at the usual level about a megabyte, on the C side.
+    /// Made at the first batch; memory of the C library, and more of it for higher levels.
     context: Option<Compressor<'static>>,
     out: Vec<u8>,
 }
