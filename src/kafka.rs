@@ -421,6 +421,7 @@ impl KafkaLayerBuilder {
     /// property, a PEM file; or says why the thread cannot be started.
     pub fn build(mut self) -> Result<(KafkaLayer, WorkerGuard), BuildError> {
         let settings = self.options.check()?;
+        #[cfg(feature = "tls")]
         wire::check_files(&settings.security)?;
         let bell = Arc::new(Bell::default());
         let queue = Arc::new(Queue::new(

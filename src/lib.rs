@@ -44,7 +44,7 @@
 //! * No Kafka client for other data: one layer, one topic, rendered events.
 //! * Not exactly once: a batch whose answer was lost is sent again, and may be there twice.
 //! * No export of spans: their names and fields show in the events inside them.
-//! * No TLS, SASL, keys or headers yet, and no rolling files. What is not there has no setter;
+//! * No keys or headers yet, no Kerberos, and no rolling files. What is not there has no setter;
 //!   nothing is accepted and ignored.
 //!
 //! # Patterns
@@ -65,6 +65,14 @@
 //! [`JsonLayout`] writes JSON instead, one object a line, for readers of ECS, Logstash or GELF too.
 //! Anything else that turns an event into bytes is a [`Layout`].
 //!
+//! # Security
+//!
+//! [`SecurityProtocol`] says whether connections have TLS and SASL, [`Tls`] whom to trust and what
+//! certificate to show, [`Sasl`] how to log in: by PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER.
+//! All of it can be set by Kafka's property names, too. Brokers' certificates and names are always
+//! verified. What is refused makes [`Health::Misconfigured`] and is tried again every 30 seconds.
+//! Passwords, tokens and keys are never shown.
+//!
 //! # Shutdown
 //!
 //! `build` gives a [`WorkerGuard`] beside the layer. Bind it to a name that lives as long as the
@@ -81,6 +89,7 @@
 //! | `gzip` | | by gzip, in Rust |
 //! | `snappy` | | by Snappy, in pure Rust |
 //! | `zstd` | | by Zstandard, from the C library: needs a C compiler |
+//! | `tls` | off | `SSL` and `SASL_SSL`, by rustls and ring, which needs a C compiler at build time |
 //!
 //! # Rust versions
 //!

@@ -8,6 +8,10 @@ mod jaas;
 mod named;
 mod sasl;
 mod secret;
+#[cfg_attr(
+    not(feature = "tls"),
+    expect(dead_code, reason = "settings that are refused without the feature")
+)]
 mod tls;
 
 use crate::error::BuildError;
@@ -89,10 +93,15 @@ pub(crate) struct SecurityOptions {
 #[derive(Debug)]
 pub(crate) struct Security {
     pub(crate) sasl: Option<Sasl>,
+    #[cfg_attr(
+        not(any(feature = "tls", test)),
+        expect(dead_code, reason = "always none without the feature")
+    )]
     pub(crate) tls: Option<TlsSettings>,
     /// Who asks for a token holds its permit, also when nobody waits for the answer any longer.
     pub(crate) token_gate: Arc<Semaphore>,
     /// The same for reading the files of TLS.
+    #[cfg(feature = "tls")]
     pub(crate) file_gate: Arc<Semaphore>,
 }
 
@@ -102,6 +111,7 @@ impl Default for Security {
             sasl: None,
             tls: None,
             token_gate: Arc::new(Semaphore::new(1)),
+            #[cfg(feature = "tls")]
             file_gate: Arc::new(Semaphore::new(1)),
         }
     }

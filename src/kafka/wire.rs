@@ -42,17 +42,17 @@ pub(crate) use record_batch::RecordHeaders;
 pub(crate) use record_batch::SealedBatch;
 pub(crate) use record_batch::put_header;
 
+#[cfg(feature = "tls")]
 use crate::config::Security;
+#[cfg(feature = "tls")]
 use crate::error::BuildError;
 
 /// Reads the files that `security` names, as each connection will; so a bad one is known beforehand.
+#[cfg(feature = "tls")]
 pub(super) fn check_files(security: &Security) -> Result<(), BuildError> {
-    #[cfg(feature = "tls")]
     if let Some(settings) = &security.tls {
         tls::configure(settings)
             .map_err(|fault| BuildError::setting(fault.name, fault.value, fault.expected))?;
     }
-    #[cfg(not(feature = "tls"))]
-    let _none = security;
     Ok(())
 }

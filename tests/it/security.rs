@@ -153,7 +153,7 @@ fn a_refused_login_is_misconfiguration_tried_twice_a_minute_and_recovers() {
         .on_error(move |error| {
             hook.lock()
                 .unwrap()
-                .push(format!("{}: {error}", error.kind()))
+                .push(format!("{}: {error}", error.kind()));
         })
         .security_protocol(SecurityProtocol::SaslPlaintext)
         .sasl(Sasl::plain("alice", "the old one"));
@@ -301,5 +301,5 @@ fn sasl_where_there_is_none_is_told() {
     self::told(&told, &["ILLEGAL_SASL_STATE (34)", "without SASL?"]);
     assert_eq!(guard.health(), Health::Misconfigured);
     assert_eq!(gate.rules().logins, 0, "the password was sent");
-    drop(guard.shutdown(Duration::from_millis(10)));
+    guard.shutdown(Duration::from_millis(10));
 }

@@ -208,7 +208,7 @@ impl Kafka {
     }
 
     /// What the script printed; its failure is the test's.
-    fn local(&self, arguments: &[&str]) -> Vec<u8> {
+    pub(crate) fn local(&self, arguments: &[&str]) -> Vec<u8> {
         let script = self
             .script
             .as_ref()

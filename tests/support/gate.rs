@@ -55,7 +55,7 @@ pub(crate) struct Gate {
 #[cfg(feature = "tls")]
 pub(crate) type Tls = Option<Arc<tokio_rustls::rustls::ServerConfig>>;
 #[cfg(not(feature = "tls"))]
-pub(crate) type Tls = Option<()>;
+pub(crate) type Tls = Option<Arc<std::convert::Infallible>>;
 
 impl Gate {
     /// A gate before `broker`.
@@ -133,7 +133,7 @@ async fn admit(stream: TcpStream, door: Door, tls: Tls) {
         return;
     }
     #[cfg(not(feature = "tls"))]
-    drop(tls);
+    assert!(tls.is_none());
     let _ended = door.serve(stream).await;
 }
 
@@ -185,7 +185,7 @@ impl Door {
         }
     }
 
-    /// SaslAuthenticate, versions 0 and 1.
+    /// `SaslAuthenticate`, versions 0 and 1.
     fn authenticate(&self, request: &[u8]) -> (bool, Vec<u8>) {
         let client_id = usize::try_from(i16::from_be_bytes([request[8], request[9]])).unwrap();
         let proof = &request[10 + client_id + 4..];

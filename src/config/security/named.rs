@@ -26,9 +26,9 @@ pub(in crate::config) fn apply(
         "ssl.endpoint.identification.algorithm" => host_names(name, value)?,
         "ssl.truststore.type" | "ssl.keystore.type" => pem(name, value)?,
         "ssl.truststore.location" => tls.ca_file = Some(path(name, value)?.into()),
-        "ssl.truststore.certificates" => tls.ca_pem = Some(in_lines(value)),
+        "ssl.truststore.certificates" => tls.ca_pem = Some(Secret::new(in_lines(value))),
         "ssl.keystore.location" => tls.keystore = Some(path(name, value)?.into()),
-        "ssl.keystore.certificate.chain" => tls.chain_pem = Some(in_lines(value)),
+        "ssl.keystore.certificate.chain" => tls.chain_pem = Some(Secret::new(in_lines(value))),
         "ssl.keystore.key" => tls.key_pem = Some(Secret::new(in_lines(value))),
         _ => return Err(BuildError::property(name, "is unknown")),
     }

@@ -50,12 +50,13 @@ impl TlsVersion {
 #[must_use = "settings do nothing until a layer has them"]
 pub struct Tls {
     pub(super) ca_file: Option<PathBuf>,
-    pub(super) ca_pem: Option<String>,
+    /// Hidden as the key is: somebody may have put one into it.
+    pub(super) ca_pem: Option<Secret>,
     /// Chain and key in one file.
     pub(super) keystore: Option<PathBuf>,
     chain_file: Option<PathBuf>,
     key_file: Option<PathBuf>,
-    pub(super) chain_pem: Option<String>,
+    pub(super) chain_pem: Option<Secret>,
     pub(super) key_pem: Option<Secret>,
     protocols: Option<Vec<TlsVersion>>,
 }
@@ -74,14 +75,14 @@ pub(crate) struct TlsSettings {
 pub(crate) enum Roots {
     System,
     File(PathBuf),
-    Pem(String),
+    Pem(Secret),
 }
 
 /// The client's own certificate and key.
 #[derive(Debug)]
 pub(crate) enum Identity {
     Files { chain: PathBuf, key: PathBuf },
-    Pem { chain: String, key: Secret },
+    Pem { chain: Secret, key: Secret },
 }
 
 impl Tls {
@@ -102,7 +103,7 @@ impl Tls {
     ///
     /// Kafka properties `ssl.truststore.type=PEM` and `ssl.truststore.certificates`.
     pub fn ca_pem(mut self, pem: impl Into<String>) -> Self {
-        self.ca_pem = Some(pem.into());
+        self.ca_pem = Some(Secret::new(pem));
         self
     }
 
@@ -128,7 +129,7 @@ impl Tls {
         certificate_chain: impl Into<String>,
         key: impl Into<String>,
     ) -> Self {
-        self.chain_pem = Some(certificate_chain.into());
+        self.chain_pem = Some(Secret::new(certificate_chain));
         self.key_pem = Some(Secret::new(key));
         self
     }

@@ -36,15 +36,15 @@ mod tests {
     async fn work_that_hangs_is_not_begun_again_until_it_ends() {
         let gate = Arc::new(Semaphore::new(1));
         let (release, released) = mpsc::channel::<()>();
-        let (begin, begun) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
         let hanging = run_alone(&gate, move || {
-            begin.send(()).unwrap();
+            tell.send(()).unwrap();
             released.recv().ok()
         });
         timeout(Duration::from_millis(50), hanging)
             .await
             .unwrap_err();
-        begun.recv_timeout(LONG).unwrap();
+        told.recv_timeout(LONG).unwrap();
         // Polled, and still not begun.
         let second = run_alone(&gate, || 2);
         tokio::pin!(second);

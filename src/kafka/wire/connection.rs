@@ -109,7 +109,9 @@ impl Connection {
                 address: address.to_owned(),
                 source,
             })?;
-        let stream = Socket::secure(stream, address, security).await?;
+        let stream = Socket::Plain(stream);
+        #[cfg(feature = "tls")]
+        let stream = stream.secure(address, security).await?;
         let switch = Arc::new(Switch::default());
         let stream = FrameStream::new(stream, Arc::clone(&switch));
         let takes_no_answers = Arc::new(AtomicBool::new(false));

@@ -26,6 +26,10 @@ pub(crate) enum WireError {
     /// The peer does not speak Kafka as we do: a bad frame, a bad answer, no common version.
     Protocol { address: String, message: String },
     /// TLS was refused, by us or by the peer, or its files cannot be used.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(dead_code, reason = "there is no TLS without the feature")
+    )]
     Tls { address: String, message: String },
     /// The broker does not believe that we are who we say, or we do not believe the broker.
     Authentication {
@@ -55,6 +59,7 @@ impl WireError {
     }
 
     /// TLS that failed.
+    #[cfg(feature = "tls")]
     pub(super) fn tls(address: &str, message: impl Into<String>) -> Self {
         Self::Tls {
             address: address.to_owned(),

@@ -1,4 +1,4 @@
-//! SASL: who we are, in Kafka's SaslHandshake and SaslAuthenticate requests.
+//! SASL: who we are, in Kafka's `SaslHandshake` and `SaslAuthenticate` requests.
 
 use std::io::Cursor;
 use std::sync::Arc;

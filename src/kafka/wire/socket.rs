@@ -3,6 +3,7 @@
 use std::io;
 use std::io::IoSlice;
 use std::pin::Pin;
+#[cfg(feature = "tls")]
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
@@ -14,7 +15,9 @@ use tokio::net::TcpStream;
 #[cfg(feature = "tls")]
 use tokio_rustls::client::TlsStream;
 
+#[cfg(feature = "tls")]
 use super::error::WireError;
+#[cfg(feature = "tls")]
 use crate::config::Security;
 
 /// An open socket, secured as far as it has to be.
@@ -25,25 +28,21 @@ pub(super) enum Socket {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+#[cfg(feature = "tls")]
 impl Socket {
-    /// Puts TLS on `stream`, a connection to `address`, if `security` asks for it. Otherwise the
-    /// stream stays as it is; there is no way from one to the other.
+    /// Puts TLS on it, a connection to `address`, if `security` asks for it. There is no way back.
     pub(super) async fn secure(
-        stream: TcpStream,
+        self,
         address: &str,
         security: &Arc<Security>,
     ) -> Result<Self, WireError> {
-        #[cfg(feature = "tls")]
-        if security.tls.is_some() {
-            let stream = super::tls::connect(stream, address, security).await?;
-            return Ok(Self::Tls(Box::new(stream)));
+        match self {
+            Self::Plain(stream) if security.tls.is_some() => {
+                let stream = super::tls::connect(stream, address, security).await?;
+                Ok(Self::Tls(Box::new(stream)))
+            }
+            socket => Ok(socket),
         }
-        #[cfg(not(feature = "tls"))]
-        if security.tls.is_some() {
-            // Refused when the layer was built.
-            return Err(WireError::tls(address, "the feature `tls` is off"));
-        }
-        Ok(Self::Plain(stream))
     }
 }
 

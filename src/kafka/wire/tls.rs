@@ -106,7 +106,7 @@ fn roots(roots: &Roots) -> Result<RootCertStore, PemFault> {
         }
         Roots::Pem(pem) => {
             let source = Source::of("ssl.truststore.certificates", None);
-            (source, pem.clone().into_bytes())
+            (source, pem.expose().as_bytes().to_vec())
         }
     };
     for certificate in source.certificates(&pem)? {
@@ -132,7 +132,7 @@ fn identify(
         }
         Identity::Pem { chain, key } => {
             let of_chain = Source::of("ssl.keystore.certificate.chain", None);
-            let chain = of_chain.certificates(chain.as_bytes())?;
+            let chain = of_chain.certificates(chain.expose().as_bytes())?;
             let of_key = Source::of("ssl.keystore.key", None);
             let key = of_key.key(key.expose().as_bytes())?;
             Ok((chain, key, of_key))

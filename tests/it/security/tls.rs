@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::PathBuf;
 
 use rcgen::BasicConstraints;
 use rcgen::CertificateParams;
@@ -72,7 +72,7 @@ fn expired(params: &mut CertificateParams) {
 }
 
 /// TLS of a server with `leaf`, which asks for certificates of `clients` if given.
-fn server(leaf: &Leaf, clients: Option<&Ca>, versions: &[TlsVersion]) -> crate::gate::Tls {
+fn server(leaf: &Leaf, clients: Option<&Ca>, versions: &[TlsVersion]) -> Arc<ServerConfig> {
     let provider = Arc::new(ring::default_provider());
     let versions: Vec<_> = versions
         .iter()
@@ -100,7 +100,7 @@ fn server(leaf: &Leaf, clients: Option<&Ca>, versions: &[TlsVersion]) -> crate::
     };
     let chain = vec![CertificateDer::from_pem_slice(leaf.chain.as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).unwrap();
-    Some(Arc::new(builder.with_single_cert(chain, key).unwrap()))
+    Arc::new(builder.with_single_cert(chain, key).unwrap())
 }
 
 const BOTH: [TlsVersion; 2] = [TlsVersion::Tls12, TlsVersion::Tls13];
@@ -115,7 +115,11 @@ fn tls_of_both_versions_delivers_to_an_address_in_the_certificate() {
         let ca = Ca::new("ca");
         let broker = broker();
         let leaf = ca.leaf(&["127.0.0.1", "localhost"]);
-        let gate = Gate::open(&broker, Rules::default(), server(&leaf, None, &[version]));
+        let gate = Gate::open(
+            &broker,
+            Rules::default(),
+            Some(server(&leaf, None, &[version])),
+        );
         let (builder, told) = layer(&gate);
         let (dispatch, guard) = start(ssl(builder, Tls::new().ca_pem(ca.pem)));
         deliver_from_threads(&dispatch, &guard, &broker);
@@ -132,7 +136,7 @@ fn a_client_certificate_and_sasl_over_tls_deliver() {
     let both = folder.file("both.pem");
     std::fs::write(&both, format!("{}{}", mine.key, mine.chain)).unwrap();
     let config = server(&ca.leaf(&["127.0.0.1"]), Some(&ca), &BOTH);
-    let gate = Gate::open(&broker, demanding("alice", "secret"), config);
+    let gate = Gate::open(&broker, demanding("alice", "secret"), Some(config));
     let (builder, told) = layer(&gate);
     let one_line = ca.pem.replace('\n', " ");
     let (dispatch, guard) = start(
@@ -176,7 +180,7 @@ fn certificates_that_cannot_be_trusted_are_refused_with_the_reason() {
         (ca.leaf(&["kafka.example"]), &ca, "is for another name"),
         (ca.leaf_with(&["127.0.0.1"], expired), &ca, "has expired"),
     ] {
-        let gate = Gate::open(&broker, Rules::default(), server(&leaf, None, &BOTH));
+        let gate = Gate::open(&broker, Rules::default(), Some(server(&leaf, None, &BOTH)));
         let (builder, told) = layer(&gate);
         let tls = Tls::new().ca_pem(trusted.pem.clone());
         refused(
@@ -194,7 +198,7 @@ fn a_client_certificate_that_is_missing_or_foreign_is_refused_by_the_peer() {
     let broker = broker();
     for version in BOTH {
         let config = server(&ca.leaf(&["127.0.0.1"]), Some(&ca), &[version]);
-        let gate = Gate::open(&broker, Rules::default(), config);
+        let gate = Gate::open(&broker, Rules::default(), Some(config));
         let foreign = other.leaf(&["me"]);
         let tls = || Tls::new().ca_pem(ca.pem.clone());
         for tls in [
@@ -234,7 +238,7 @@ fn layer_to(address: std::net::SocketAddr) -> (KafkaLayerBuilder, Told) {
     let builder = KafkaLayer::builder([address.to_string()], TOPIC).on_error(move |error| {
         hook.lock()
             .unwrap()
-            .push(format!("{}: {error}", error.kind()))
+            .push(format!("{}: {error}", error.kind()));
     });
     (builder, told)
 }
@@ -274,7 +278,7 @@ fn a_handshake_that_stalls_ends_with_the_connect_timeout() {
         &["timeout: connecting to", "took longer than 300ms"],
     );
     assert!(begin.elapsed() < Duration::from_secs(10));
-    drop(guard.shutdown(Duration::from_millis(10)));
+    guard.shutdown(Duration::from_millis(10));
 }
 
 #[test]
@@ -282,12 +286,12 @@ fn plaintext_to_tls_is_told() {
     let ca = Ca::new("ca");
     let broker = broker();
     let config = server(&ca.leaf(&["127.0.0.1"]), None, &BOTH);
-    let gate = Gate::open(&broker, Rules::default(), config);
+    let gate = Gate::open(&broker, Rules::default(), Some(config));
     let (builder, told_of) = layer(&gate);
     let (dispatch, guard) = start(builder);
     tracing::dispatcher::with_default(&dispatch, || tracing::error!("0 0"));
     told(&told_of, &["the listener expects TLS"]);
-    drop(guard.shutdown(Duration::from_millis(10)));
+    guard.shutdown(Duration::from_millis(10));
 }
 
 #[test]
@@ -295,7 +299,7 @@ fn files_are_read_when_built_and_again_for_each_connection() {
     let ca = Ca::new("ca");
     let broker = broker();
     let config = server(&ca.leaf(&["127.0.0.1"]), None, &BOTH);
-    let gate = Gate::open(&broker, Rules::default(), config);
+    let gate = Gate::open(&broker, Rules::default(), Some(config));
     let folder = Folder::new();
     let file = folder.file("ca.pem");
     std::fs::write(&file, &ca.pem).unwrap();
@@ -313,83 +317,83 @@ fn files_are_read_when_built_and_again_for_each_connection() {
     assert_eq!(guard.health(), Health::Healthy);
 }
 
-#[test]
-fn pem_that_cannot_be_used_is_an_error_of_build() {
-    let ca = Ca::new("ca");
-    let folder = Folder::new();
-    let write = |name: &str, text: &str| {
-        let path = folder.file(name);
+/// PEM files of the test's own.
+struct Files(Folder);
+
+impl Files {
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.file(name);
         std::fs::write(&path, text).unwrap();
         path
-    };
-    let (mine, other) = (ca.leaf(&["me"]), ca.leaf(&["other"]));
-    let good = write("good.pem", &ca.pem);
-    let chain = write("chain.pem", &mine.chain);
-    let key = write("key.pem", &mine.key);
-    let wrong = write("wrong.pem", &other.key);
-    let empty = write("empty.pem", "nothing\n");
-    let torn = write("torn.pem", &ca.pem[..ca.pem.len() / 2]);
-    let damaged = write("damaged.pem", &ca.pem.replacen("MII", "!!!", 1));
-    let sealed = write(
-        "sealed.pem",
-        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIF\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    }
+}
+
+#[track_caller]
+fn refused_by_build(tls: Tls, parts: [&str; 2]) {
+    let builder = KafkaLayer::builder(["127.0.0.1:1"], TOPIC);
+    let built = ssl(builder, tls).build().map(|_| ());
+    let error = built.unwrap_err().to_string();
+    for part in parts {
+        assert!(error.contains(part), "{error} lacks {part}");
+    }
+}
+
+#[test]
+fn certificates_that_cannot_be_read_are_an_error_of_build() {
+    let ca = Ca::new("ca");
+    let files = Files(Folder::new());
+    let key = files.write("key.pem", &ca.leaf(&["me"]).key);
+    let empty = files.write("empty.pem", "nothing\n");
+    let torn = files.write("torn.pem", &ca.pem[..ca.pem.len() / 2]);
+    let damaged = files.write("damaged.pem", &ca.pem.replacen("MII", "!!!", 1));
+    let missing = files.0.file("missing.pem");
+    let none = "there is none in it";
+    for (path, parts) in [
+        (missing.as_path(), ["missing.pem", "No such file"]),
+        (files.0.path(), ["tracing-kafka-test", "it is not a file"]),
+        (&empty, ["empty.pem", none]),
+        (&key, ["key.pem", none]),
+        (&torn, ["torn.pem", "certificates in PEM form"]),
+        (&damaged, ["damaged.pem", "damaged"]),
+    ] {
+        refused_by_build(Tls::new().ca_file(path), parts);
+    }
+    refused_by_build(
+        Tls::new().ca_pem("x"),
+        ["ssl.truststore.certificates", none],
     );
-    let missing = folder.file("missing.pem");
-    let with = |chain: &Path, key: &Path| {
-        Tls::new()
-            .ca_file(&good)
-            .client_certificate_files(chain, key)
-    };
-    for (tls, parts) in [
+    let no_version = Tls::new().ca_pem(ca.pem).enabled_protocols([]);
+    refused_by_build(no_version, ["ssl.enabled.protocols", "at least one"]);
+}
+
+#[test]
+fn keys_that_cannot_be_used_are_an_error_of_build() {
+    const SEALED: &str =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIF\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let ca = Ca::new("ca");
+    let files = Files(Folder::new());
+    let (mine, other) = (ca.leaf(&["me"]), ca.leaf(&["other"]));
+    let chain = files.write("chain.pem", &mine.chain);
+    let key = files.write("key.pem", &mine.key);
+    let wrong = files.write("wrong.pem", &other.key);
+    let sealed = files.write("sealed.pem", SEALED);
+    let missing = files.0.file("missing.pem");
+    for (chain, key, parts) in [
+        (&chain, &missing, ["missing.pem", "No such file"]),
         (
-            Tls::new().ca_file(&missing),
-            ["missing.pem", "No such file"],
-        ),
-        (
-            Tls::new().ca_file(folder.path()),
-            ["tracing-kafka-test", "it is not a file"],
-        ),
-        (
-            Tls::new().ca_file(&empty),
-            ["empty.pem", "there is none in it"],
-        ),
-        (Tls::new().ca_file(&key), ["key.pem", "there is none in it"]),
-        (
-            Tls::new().ca_file(&torn),
-            ["torn.pem", "certificates in PEM form"],
-        ),
-        (Tls::new().ca_file(&damaged), ["damaged.pem", "damaged"]),
-        (
-            Tls::new().ca_pem("x"),
-            ["ssl.truststore.certificates", "there is none in it"],
-        ),
-        (with(&chain, &missing), ["missing.pem", "No such file"]),
-        (
-            with(&chain, &sealed),
+            &chain,
+            &sealed,
             ["sealed.pem", "encrypted, which is not supported"],
         ),
+        (&chain, &chain, ["chain.pem", "a private key in PEM form"]),
         (
-            with(&chain, &empty),
-            ["empty.pem", "a private key in PEM form"],
-        ),
-        (
-            with(&chain, &wrong),
+            &chain,
+            &wrong,
             ["wrong.pem", "a key that fits its certificate"],
         ),
-        (with(&key, &key), ["key.pem", "there is none in it"]),
-        (
-            Tls::new().ca_file(&good).enabled_protocols([]),
-            ["ssl.enabled.protocols", "at least one"],
-        ),
+        (&key, &key, ["key.pem", "there is none in it"]),
     ] {
-        let builder = KafkaLayer::builder(["127.0.0.1:1"], TOPIC);
-        let error = ssl(builder, tls)
-            .build()
-            .map(|_| ())
-            .unwrap_err()
-            .to_string();
-        for part in parts {
-            assert!(error.contains(part), "{error} lacks {part}");
-        }
+        let tls = Tls::new().ca_pem(ca.pem.as_str());
+        refused_by_build(tls.client_certificate_files(chain, key), parts);
     }
 }

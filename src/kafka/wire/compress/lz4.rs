@@ -41,7 +41,7 @@ impl Encoder {
     /// Compresses `records` behind `room` zero bytes; nothing if that fails.
     pub(super) fn compress(&mut self, room: usize, records: &[u8]) -> Option<&mut [u8]> {
         let out = &mut self.out;
-        let table = self.table.get_or_insert_with(CompressTable::default);
+        let table = self.table.get_or_insert_with(CompressTable::large);
         out.clear();
         out.resize(room, 0);
         out.extend_from_slice(&HEADER);

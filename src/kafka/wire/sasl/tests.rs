@@ -27,7 +27,7 @@ fn security(sasl: Sasl) -> Arc<Security> {
     options.check().unwrap().security
 }
 
-/// The answers to SaslHandshake and then to each SaslAuthenticate, without the correlation id.
+/// The answers to `SaslHandshake` and then to each `SaslAuthenticate`, without the correlation id.
 fn answers(list: &[Vec<u8>]) -> Vec<Vec<u8>> {
     list.to_vec()
 }
@@ -46,7 +46,7 @@ fn string(text: &str) -> Vec<u8> {
     [&length.to_be_bytes()[..], text.as_bytes()].concat()
 }
 
-/// SaslAuthenticate, version 1.
+/// `SaslAuthenticate`, version 1.
 fn answer(code: i16, text: &str, bytes: &[u8], lifetime: i64) -> Vec<u8> {
     let length = i32::try_from(bytes.len()).unwrap();
     [

@@ -1,0 +1,520 @@
+//! The Kafka layer on the SASL and TLS listeners of a real Apache Kafka, read back without either.
+//!
+//! Runs when `KAFKA_BROKERS`, `KAFKA_BROKERS_SASL`, `KAFKA_CA` and so on are set, which
+//! `KAFKA_LOCAL_CONFIG=connections.max.reauth.ms=4000 KAFKA_LOCAL=$PWD/compose/kafka-local
+//! compose/kafka-local run 1 cargo test --features tls --test real_kafka_security` does. With
+//! `--nocapture` each test that really ran says so: `ran on real Kafka: …`.
+#![cfg(test)]
+#![cfg(feature = "tls")]
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::io::Read as _;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use tracing::Dispatch;
+use tracing_kafka::Health;
+use tracing_kafka::KafkaLayer;
+use tracing_kafka::KafkaLayerBuilder;
+use tracing_kafka::PatternLayout;
+use tracing_kafka::Sasl;
+use tracing_kafka::SecurityProtocol;
+use tracing_kafka::Stats;
+use tracing_kafka::Tls;
+use tracing_kafka::WorkerGuard;
+use tracing_subscriber::prelude::*;
+
+use cluster::Kafka;
+use cluster::LONG;
+use cluster::wait_until;
+
+#[path = "real_kafka/cluster.rs"]
+#[expect(dead_code, reason = "what only the other test uses")]
+mod cluster;
+
+const THREADS: usize = 4;
+const PER_THREAD: usize = 2_000;
+/// More than the 30 seconds after which a refused login is tried again.
+const OPERATOR: Duration = Duration::from_secs(90);
+
+type Told = Arc<Mutex<Vec<String>>>;
+type MakeSasl = fn() -> Sasl;
+
+/// The Kafka, if `kafka-local` started it: nobody else has these listeners and users.
+fn find(test: &str) -> Option<Kafka> {
+    if std::env::var("KAFKA_BROKERS").is_ok() && std::env::var("KAFKA_BROKERS_SASL").is_err() {
+        println!("skipped: KAFKA_BROKERS_SASL is not set ({test})");
+        return None;
+    }
+    Kafka::find_local(test)
+}
+
+#[track_caller]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("`{name}` is not set"))
+}
+
+/// A layer for the listener whose addresses are in the variable `listener`.
+fn layer(listener: &str, topic: &str) -> (KafkaLayerBuilder, Told) {
+    layer_to(variable(listener), topic)
+}
+
+fn layer_to(servers: String, topic: &str) -> (KafkaLayerBuilder, Told) {
+    let told = Told::default();
+    let hook = Arc::clone(&told);
+    let builder = KafkaLayer::builder([servers], topic)
+        .layout(PatternLayout::new("%m").unwrap())
+        .linger(Duration::from_millis(5))
+        .on_error(move |error| {
+            println!("on_error: {}: {error}", error.kind());
+            hook.lock()
+                .unwrap()
+                .push(format!("{}: {error}", error.kind()));
+        });
+    (builder, told)
+}
+
+fn start(builder: KafkaLayerBuilder) -> (Dispatch, WorkerGuard) {
+    let (layer, guard) = builder.build().unwrap();
+    let subscriber = tracing_subscriber::registry().with(layer);
+    (Dispatch::new(subscriber), guard)
+}
+
+/// Logs from four threads, each beginning with the number `from`, as long as `may_go_on` says of a
+/// number. Returns how many calls that were.
+fn log(dispatch: &Dispatch, from: usize, may_go_on: impl Fn(usize) -> bool + Sync) -> usize {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let may_go_on = &may_go_on;
+                scope.spawn(move || {
+                    let mut number = from;
+                    tracing::dispatcher::with_default(dispatch, || {
+                        while may_go_on(number) {
+                            tracing::info!("{thread} {number}");
+                            number += 1;
+                        }
+                    });
+                    number - from
+                })
+            })
+            .collect();
+        threads.into_iter().map(|t| t.join().unwrap()).sum()
+    })
+}
+
+/// Several batches, so that each partition has its turn.
+#[track_caller]
+fn log_in_bursts(dispatch: &Dispatch, guard: &WorkerGuard) -> usize {
+    let mut calls = 0;
+    for from in (0..PER_THREAD).step_by(PER_THREAD / 5) {
+        calls += log(dispatch, from, |number| number < from + PER_THREAD / 5);
+        guard.flush(LONG).unwrap();
+    }
+    calls
+}
+
+#[track_caller]
+fn assert_conserved(stats: &Stats) {
+    assert_eq!(
+        stats.offered,
+        stats.delivered + stats.queued + stats.in_flight + stats.dropped.total(),
+        "{stats}"
+    );
+}
+
+/// All `calls` are delivered, and there: once, over all partitions, each thread's in order.
+#[track_caller]
+fn assert_delivered(kafka: &Kafka, topic: &str, guard: WorkerGuard, calls: usize, limit: Duration) {
+    guard.flush(limit).unwrap();
+    let report = guard.shutdown(LONG);
+    assert_conserved(&report.stats);
+    assert_eq!(report.stats.offered, calls as u64, "{report}");
+    assert_eq!(report.stats.delivered, calls as u64, "{report}");
+    let records = kafka.read(topic);
+    assert_eq!(records.len(), calls);
+    let mut last: HashMap<(i32, String), usize> = HashMap::new();
+    for record in &records {
+        let text = record.text();
+        let (thread, number) = text.split_once(' ').unwrap();
+        let number: usize = number.parse().unwrap();
+        let before = last.insert((record.partition, thread.to_owned()), number);
+        assert!(before < Some(number), "{before:?} before {text}");
+    }
+}
+
+#[track_caller]
+fn deliver(kafka: &mut Kafka, name: &str, builder: impl Fn(&str) -> (KafkaLayerBuilder, Told)) {
+    let topic = kafka.topic(3);
+    let (builder, told) = builder(&topic);
+    let (dispatch, guard) = start(builder);
+    let begin = Instant::now();
+    let calls = log_in_bursts(&dispatch, &guard);
+    assert_delivered(kafka, &topic, guard, calls, LONG);
+    let records = kafka.read(&topic);
+    let used: HashSet<i32> = records.iter().map(|record| record.partition).collect();
+    assert_eq!(used.len(), 3, "{used:?}");
+    let told = told.lock().unwrap();
+    assert!(told.is_empty(), "{name}: {told:?}");
+    println!("{name}: {calls} records in {:.1?}", begin.elapsed());
+}
+
+/// An event that cannot be delivered, and why.
+#[track_caller]
+fn refused(kafka: &mut Kafka, builder: impl Fn(&str) -> (KafkaLayerBuilder, Told), parts: &[&str]) {
+    let topic = kafka.topic(3);
+    let (builder, told) = builder(&topic);
+    let (dispatch, guard) = start(builder);
+    let begin = Instant::now();
+    let calls = log(&dispatch, 0, |number| number < 10);
+    wait_until("misconfigured", || guard.health() == Health::Misconfigured);
+    assert!(
+        begin.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begin.elapsed()
+    );
+    let all = told.lock().unwrap().clone();
+    for part in parts {
+        assert!(
+            all.iter().any(|text| text.contains(part)),
+            "{all:?} lacks {part}"
+        );
+    }
+    assert!(all.iter().all(|text| !text.contains("secret")), "{all:?}");
+    let report = guard.shutdown(Duration::from_millis(50));
+    assert_conserved(&report.stats);
+    assert_eq!(report.stats.offered, calls as u64, "{report}");
+    assert_eq!(report.stats.delivered, 0, "{report}");
+    assert!(kafka.read(&topic).is_empty());
+}
+
+fn trusted() -> Tls {
+    Tls::new().ca_file(variable("KAFKA_CA"))
+}
+
+fn client() -> Tls {
+    trusted().client_certificate_files(variable("KAFKA_CLIENT_CERT"), variable("KAFKA_CLIENT_KEY"))
+}
+
+/// An unsecured token for the user admin.
+fn token() -> String {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let claims = format!(r#"{{"sub":"admin","iat":{now},"exp":{}}}"#, now + 600);
+    format!("{}.{}.", base64url(r#"{"alg":"none"}"#), base64url(&claims))
+}
+
+fn base64url(text: &str) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut encoded = String::new();
+    for group in text.as_bytes().chunks(3) {
+        let byte = |index: usize| usize::from(group.get(index).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for digit in 0..=group.len() {
+            encoded.push(char::from(DIGITS[bits >> (18 - 6 * digit) & 63]));
+        }
+    }
+    encoded
+}
+
+fn every_mechanism() -> [(&'static str, MakeSasl); 4] {
+    [
+        ("PLAIN", || Sasl::plain("alice", variable("KAFKA_PASSWORD"))),
+        ("SCRAM-SHA-256", || {
+            Sasl::scram_sha_256("alice", variable("KAFKA_PASSWORD"))
+        }),
+        ("SCRAM-SHA-512", || {
+            Sasl::scram_sha_512("alice", variable("KAFKA_PASSWORD"))
+        }),
+        ("OAUTHBEARER", || Sasl::oauth_bearer(|| Ok(token()))),
+    ]
+}
+
+#[test]
+fn every_mechanism_delivers_without_tls_and_with_it() {
+    let Some(mut kafka) = find("every mechanism") else {
+        return;
+    };
+    for (name, sasl) in every_mechanism() {
+        deliver(&mut kafka, name, |topic| {
+            let (builder, told) = layer("KAFKA_BROKERS_SASL", topic);
+            let builder = builder
+                .security_protocol(SecurityProtocol::SaslPlaintext)
+                .sasl(sasl());
+            (builder, told)
+        });
+        deliver(&mut kafka, &format!("{name} over TLS"), |topic| {
+            let (builder, told) = layer("KAFKA_BROKERS_SASL_SSL", topic);
+            let builder = builder
+                .security_protocol(SecurityProtocol::SaslSsl)
+                .tls(trusted())
+                .sasl(sasl());
+            (builder, told)
+        });
+    }
+}
+
+#[test]
+fn tls_and_client_certificates_deliver() {
+    let Some(mut kafka) = find("TLS, mutual TLS") else {
+        return;
+    };
+    deliver(&mut kafka, "TLS, by properties", |topic| {
+        let (builder, told) = layer("KAFKA_BROKERS_SSL", topic);
+        let builder = builder
+            .property("security.protocol", "SSL")
+            .property("ssl.truststore.type", "PEM")
+            .property("ssl.truststore.location", variable("KAFKA_CA"));
+        (builder, told)
+    });
+    for version in ["TLSv1.2", "TLSv1.3"] {
+        deliver(&mut kafka, &format!("mutual TLS, {version}"), |topic| {
+            let (builder, told) = layer("KAFKA_BROKERS_MTLS", topic);
+            let builder = builder
+                .security_protocol(SecurityProtocol::Ssl)
+                .tls(client())
+                .property("ssl.enabled.protocols", version);
+            (builder, told)
+        });
+    }
+}
+
+#[test]
+fn tls_that_must_be_refused_is() {
+    let Some(mut kafka) = find("TLS refused") else {
+        return;
+    };
+    let ssl = |listener: &'static str, tls: fn() -> Tls| {
+        move |topic: &str| {
+            let (builder, told) = layer(listener, topic);
+            let builder = builder.security_protocol(SecurityProtocol::Ssl).tls(tls());
+            (builder, told)
+        }
+    };
+    let unknown = ssl("KAFKA_BROKERS_SSL", || {
+        Tls::new().ca_file(variable("KAFKA_OTHER_CA"))
+    });
+    refused(&mut kafka, unknown, &["tls: ", "from an unknown issuer"]);
+
+    let forwarder = Forwarder::to(&variable("KAFKA_BROKERS_SSL"));
+    let other_name = |topic: &str| {
+        let (builder, told) = layer_to(forwarder.address.clone(), topic);
+        (
+            builder
+                .security_protocol(SecurityProtocol::Ssl)
+                .tls(trusted()),
+            told,
+        )
+    };
+    refused(&mut kafka, other_name, &["tls: ", "is for another name"]);
+
+    let plaintext = ssl("KAFKA_BROKERS", trusted);
+    refused(&mut kafka, plaintext, &["tls: ", "is this a TLS listener?"]);
+    refused(
+        &mut kafka,
+        ssl("KAFKA_BROKERS_MTLS", trusted),
+        &["tls: ", "the alert"],
+    );
+    let stranger = || {
+        let folder = PathBuf::from(variable("KAFKA_CA"));
+        trusted().client_certificate_files(
+            folder.with_file_name("stranger.pem"),
+            folder.with_file_name("stranger.key"),
+        )
+    };
+    refused(
+        &mut kafka,
+        ssl("KAFKA_BROKERS_MTLS", stranger),
+        &["tls: ", "the alert"],
+    );
+}
+
+/// An address without a certificate, behind which there is a broker with one.
+struct Forwarder {
+    address: String,
+}
+
+impl Forwarder {
+    fn to(behind: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.2:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let behind = behind.to_owned();
+        std::thread::spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                let Ok(broker) = TcpStream::connect(&behind) else {
+                    return;
+                };
+                let ways = [
+                    (client.try_clone(), broker.try_clone()),
+                    (broker.try_clone(), client.try_clone()),
+                ];
+                for way in ways {
+                    std::thread::spawn(move || {
+                        let (Ok(from), Ok(to)) = way else { return };
+                        copy(from, to);
+                    });
+                }
+            }
+        });
+        Self { address }
+    }
+}
+
+fn copy(mut from: TcpStream, mut to: TcpStream) {
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        if to.write_all(&buffer[..count]).is_err() {
+            return;
+        }
+    }
+    let _closed = to.shutdown(std::net::Shutdown::Both);
+}
+
+#[test]
+fn wrong_credentials_are_refused_without_being_shown() {
+    let Some(mut kafka) = find("wrong credentials") else {
+        return;
+    };
+    let cases: [(MakeSasl, &str); 4] = [
+        (
+            || Sasl::plain("alice", "other-secret"),
+            "by PLAIN failed: SASL_AUTHENTICATION_FAILED (58)",
+        ),
+        (
+            || Sasl::scram_sha_256("alice", "other-secret"),
+            "by SCRAM-SHA-256 failed",
+        ),
+        (
+            || Sasl::scram_sha_512("nobody", "other-secret"),
+            "by SCRAM-SHA-512 failed",
+        ),
+        (
+            || Sasl::oauth_bearer(|| Ok("secret.token".to_owned())),
+            "by OAUTHBEARER failed",
+        ),
+    ];
+    for (sasl, text) in cases {
+        let wrong = |topic: &str| {
+            let (builder, told) = layer("KAFKA_BROKERS_SASL", topic);
+            let builder = builder
+                .security_protocol(SecurityProtocol::SaslPlaintext)
+                .sasl(sasl());
+            (builder, told)
+        };
+        refused(&mut kafka, wrong, &["authentication: ", text]);
+    }
+    // A user that nobody has on a listener without SASL.
+    let none = |topic: &str| {
+        let (builder, told) = layer("KAFKA_BROKERS", topic);
+        let builder = builder
+            .security_protocol(SecurityProtocol::SaslPlaintext)
+            .sasl(Sasl::plain("alice", "other-secret"));
+        (builder, told)
+    };
+    refused(&mut kafka, none, &["ILLEGAL_SASL_STATE (34)"]);
+}
+
+/// Two layers at once, as each waits for half a minute.
+#[test]
+fn credentials_that_become_right_recover_without_a_restart() {
+    let Some(mut kafka) = find("credentials become right") else {
+        return;
+    };
+    let (first, second) = (kafka.topic(3), kafka.topic(3));
+    let user = format!("carol-{}", std::process::id());
+    let (builder, told) = layer("KAFKA_BROKERS_SASL", &first);
+    let (changed, changed_guard) = start(
+        builder
+            .security_protocol(SecurityProtocol::SaslPlaintext)
+            .sasl(Sasl::scram_sha_256(&user, "carol-secret")),
+    );
+    let good = Arc::new(AtomicBool::new(false));
+    let is_good = Arc::clone(&good);
+    let (builder, _) = layer("KAFKA_BROKERS_SASL_SSL", &second);
+    let (renewed, renewed_guard) = start(
+        builder
+            .security_protocol(SecurityProtocol::SaslSsl)
+            .tls(trusted())
+            .sasl(Sasl::oauth_bearer(move || {
+                let is_good = is_good.load(Ordering::Relaxed);
+                Ok(if is_good { token() } else { "bad".to_owned() })
+            })),
+    );
+    let begin = Instant::now();
+    let calls = log(&changed, 0, |number| number < PER_THREAD);
+    assert_eq!(calls, log(&renewed, 0, |number| number < PER_THREAD));
+    for guard in [&changed_guard, &renewed_guard] {
+        wait_until("misconfigured", || guard.health() == Health::Misconfigured);
+    }
+    good.store(true, Ordering::Relaxed);
+    let bootstrap = kafka.servers().to_owned();
+    kafka.local(&[
+        "tool",
+        "kafka.admin.ConfigCommand",
+        "--bootstrap-server",
+        &bootstrap,
+        "--alter",
+        "--add-config",
+        "SCRAM-SHA-256=[iterations=4096,password=carol-secret]",
+        "--entity-type",
+        "users",
+        "--entity-name",
+        &user,
+    ]);
+    assert_delivered(&kafka, &first, changed_guard, calls, OPERATOR);
+    assert_delivered(&kafka, &second, renewed_guard, calls, OPERATOR);
+    let told = told.lock().unwrap();
+    println!(
+        "recovered after {:.1?}, {} attempts refused",
+        begin.elapsed(),
+        told.len()
+    );
+    assert!(begin.elapsed() > Duration::from_secs(29));
+    assert!(told.len() <= 3, "{told:?}");
+}
+
+/// That none of them meets its end while a request waits, only a broker of the tests can tell:
+/// `it::security`. Here the sessions are those of a real one.
+#[test]
+fn sessions_that_end_every_four_seconds_cost_no_attempt() {
+    let config = std::env::var("KAFKA_LOCAL_CONFIG").unwrap_or_default();
+    if std::env::var("KAFKA_BROKERS").is_ok() && !config.contains("connections.max.reauth.ms=4000")
+    {
+        println!(
+            "skipped: KAFKA_LOCAL_CONFIG is not `connections.max.reauth.ms=4000` (sessions that end)"
+        );
+        return;
+    }
+    let Some(mut kafka) = find("sessions that end") else {
+        return;
+    };
+    let topic = kafka.topic(3);
+    let (builder, told) = layer("KAFKA_BROKERS_SASL", &topic);
+    let (dispatch, guard) = start(
+        builder
+            .security_protocol(SecurityProtocol::SaslPlaintext)
+            .sasl(Sasl::scram_sha_512("alice", variable("KAFKA_PASSWORD"))),
+    );
+    let begin = Instant::now();
+    let calls = log(&dispatch, 0, |_| {
+        std::thread::park_timeout(Duration::from_millis(1));
+        begin.elapsed() < Duration::from_secs(15)
+    });
+    assert_delivered(&kafka, &topic, guard, calls, LONG);
+    let told = told.lock().unwrap();
+    assert!(told.is_empty(), "{told:?}");
+    println!("{calls} records in {:.1?}", begin.elapsed());
+}
