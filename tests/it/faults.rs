@@ -338,3 +338,30 @@ fn a_full_buffer_does_not_linger() {
     guard.flush(LONG).unwrap();
     assert_eq!(guard.stats().delivered, 2_000, "{}", guard.stats());
 }
+
+#[test]
+fn five_batches_without_an_answer_are_asked_about_without_a_pause() {
+    let broker = TestBroker::builder().start_blocking().unwrap();
+    broker.create_topic(TOPIC, 1);
+    let (layer, guard) = kafka(&broker)
+        .linger(Duration::ZERO)
+        .max_in_flight(5)
+        .request_timeout(Duration::from_millis(500))
+        .build()
+        .unwrap();
+    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
+    tracing::dispatcher::with_default(&dispatch, || {
+        // Only after a first batch several are sent at once.
+        tracing::info!("0");
+        guard.flush(LONG).unwrap();
+        broker.fault(Api::Produce, Fault::Silence);
+        for number in 1..=5 {
+            tracing::info!("{number}");
+            wait_until("a batch of its own", || guard.stats().in_flight == number);
+        }
+    });
+    // None of them is in the log, so the broker refuses the last one, and the one before, and so on.
+    guard.flush(Duration::from_secs(3)).unwrap();
+    assert_eq!(values(&broker), ["0", "1", "2", "3", "4", "5"]);
+    assert_eq!(guard.stats().possible_duplicates, 0);
+}
