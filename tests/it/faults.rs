@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::support::TOPIC;
 use crate::support::assert_conserved;
 use crate::support::broker;
 use crate::support::kafka;
+use crate::support::pattern;
 use crate::support::values;
 use crate::support::wait_until;
 
@@ -337,6 +339,56 @@ fn a_full_buffer_does_not_linger() {
     assert!(start.elapsed() < LONG, "{:?}", start.elapsed());
     guard.flush(LONG).unwrap();
     assert_eq!(guard.stats().delivered, 2_000, "{}", guard.stats());
+}
+
+#[test]
+fn records_without_a_key_get_their_turn_beside_keys_that_never_pause() {
+    let broker = broker();
+    // So that each partition has keys waiting whenever it is free.
+    broker.fault_always(Api::Produce, Fault::Throttle(Duration::from_millis(200)));
+    let (layer, guard) = kafka(&broker)
+        .linger(Duration::ZERO)
+        .key(pattern("%X{key}"))
+        .build()
+        .unwrap();
+    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
+    let end = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _ends = SetOnDrop(&end);
+        scope.spawn(|| {
+            tracing::dispatcher::with_default(&dispatch, || log_keys_until(&end));
+        });
+        let has_keys = |partition| broker.end_offset(TOPIC, partition) > 0;
+        wait_until("keys everywhere", || (0..3).all(has_keys));
+        tracing::dispatcher::with_default(&dispatch, || tracing::info!("without one"));
+        wait_until("the one without a key", || {
+            values(&broker).iter().any(|value| value == "without one")
+        });
+    });
+    broker.clear_faults();
+    guard.flush(LONG).unwrap();
+    assert_conserved(&guard.stats());
+}
+
+/// Ends the thread also when the test fails.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn log_keys_until(end: &AtomicBool) {
+    let spans: Vec<_> = (0..30)
+        .map(|key| tracing::info_span!("keyed", key))
+        .collect();
+    while !end.load(Ordering::Relaxed) {
+        for span in &spans {
+            span.in_scope(|| tracing::info!("with a key"));
+        }
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
 }
 
 #[test]
