@@ -139,7 +139,8 @@ impl KafkaLayerBuilder {
     /// renders empty is none.
     ///
     /// Records of the same key go to the same partition, the one that the Java client would choose,
-    /// and so stay in order. A pattern without `%` is a constant. Without this records have no key.
+    /// and so stay in order. Between a record with a key and one without there is no order. A pattern
+    /// without `%` is a constant. Without this records have no key.
     ///
     /// ```
     /// # use tracing_kafka::{KafkaLayer, PatternLayout};

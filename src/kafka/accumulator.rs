@@ -209,6 +209,21 @@ impl Accumulator {
         self.shared.ready.pop_front()
     }
 
+    /// Since when that batch waits, if there is one.
+    pub(super) fn bound_since(&self, index: i32, now: Instant) -> Option<Instant> {
+        self.since(self.bound.get(&index)?, now)
+    }
+
+    /// Since when the batch for any partition that goes next waits, if there is one.
+    pub(super) fn shared_since(&self, now: Instant) -> Option<Instant> {
+        self.since(&self.shared, now)
+    }
+
+    fn since(&self, lot: &Lot, now: Instant) -> Option<Instant> {
+        let ready = lot.ready.front().map(|batch| batch.accepted);
+        ready.or_else(|| lot.opened.filter(|_| self.is_due(lot, now)))
+    }
+
     /// Bytes that wait for the partition `index` and for no other.
     pub(super) fn bound_bytes(&self, index: i32) -> usize {
         self.bound.get(&index).map_or(0, Lot::bytes)

@@ -333,19 +333,21 @@ impl Lane {
     }
 
     /// The broker expected another sequence (`OUT_OF_ORDER_SEQUENCE_NUMBER`): the batch is not in the
-    /// log.
-    pub(super) fn out_of_order(&mut self, attempt: u64) {
-        let (Some(place), Some(sequences)) = (self.place_of(attempt), &mut self.sequences) else {
-            return self.failed(attempt, false);
-        };
-        if let Some(batch) = self.window.get_mut(place) {
-            if batch.is_unresolved() {
+    /// log. Answers whether that was the question.
+    pub(super) fn out_of_order(&mut self, attempt: u64) -> bool {
+        let mut was_unresolved = false;
+        if let (Some(place), Some(sequences)) = (self.place_of(attempt), &mut self.sequences)
+            && let Some(batch) = self.window.get_mut(place)
+        {
+            was_unresolved = batch.is_unresolved();
+            if was_unresolved {
                 batch.past = Past::Refused;
             }
             // With nothing before it, it is the broker who misses something.
             sequences.is_broken |= place == 0;
         }
         self.failed(attempt, false);
+        was_unresolved
     }
 
     /// The broker has forgotten the producer (`UNKNOWN_PRODUCER_ID`).

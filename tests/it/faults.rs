@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::support::TOPIC;
 use crate::support::assert_conserved;
 use crate::support::broker;
 use crate::support::kafka;
+use crate::support::pattern;
 use crate::support::values;
 use crate::support::wait_until;
 
@@ -337,4 +339,81 @@ fn a_full_buffer_does_not_linger() {
     assert!(start.elapsed() < LONG, "{:?}", start.elapsed());
     guard.flush(LONG).unwrap();
     assert_eq!(guard.stats().delivered, 2_000, "{}", guard.stats());
+}
+
+#[test]
+fn records_without_a_key_get_their_turn_beside_keys_that_never_pause() {
+    let broker = broker();
+    // So that each partition has keys waiting whenever it is free.
+    broker.fault_always(Api::Produce, Fault::Throttle(Duration::from_millis(200)));
+    let (layer, guard) = kafka(&broker)
+        .linger(Duration::ZERO)
+        .key(pattern("%X{key}"))
+        .build()
+        .unwrap();
+    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
+    let end = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _ends = SetOnDrop(&end);
+        scope.spawn(|| {
+            tracing::dispatcher::with_default(&dispatch, || log_keys_until(&end));
+        });
+        let has_keys = |partition| broker.end_offset(TOPIC, partition) > 0;
+        wait_until("keys everywhere", || (0..3).all(has_keys));
+        tracing::dispatcher::with_default(&dispatch, || tracing::info!("without one"));
+        wait_until("the one without a key", || {
+            values(&broker).iter().any(|value| value == "without one")
+        });
+    });
+    broker.clear_faults();
+    guard.flush(LONG).unwrap();
+    assert_conserved(&guard.stats());
+}
+
+/// Ends the thread also when the test fails.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn log_keys_until(end: &AtomicBool) {
+    let spans: Vec<_> = (0..30)
+        .map(|key| tracing::info_span!("keyed", key))
+        .collect();
+    while !end.load(Ordering::Relaxed) {
+        for span in &spans {
+            span.in_scope(|| tracing::info!("with a key"));
+        }
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn five_batches_without_an_answer_are_asked_about_without_a_pause() {
+    let broker = TestBroker::builder().start_blocking().unwrap();
+    broker.create_topic(TOPIC, 1);
+    let (layer, guard) = kafka(&broker)
+        .linger(Duration::ZERO)
+        .max_in_flight(5)
+        .request_timeout(Duration::from_millis(500))
+        .build()
+        .unwrap();
+    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
+    tracing::dispatcher::with_default(&dispatch, || {
+        // Only after a first batch several are sent at once.
+        tracing::info!("0");
+        guard.flush(LONG).unwrap();
+        broker.fault(Api::Produce, Fault::Silence);
+        for number in 1..=5 {
+            tracing::info!("{number}");
+            wait_until("a batch of its own", || guard.stats().in_flight == number);
+        }
+    });
+    // None of them is in the log, so the broker refuses the last one, and the one before, and so on.
+    guard.flush(Duration::from_secs(3)).unwrap();
+    assert_eq!(values(&broker), ["0", "1", "2", "3", "4", "5"]);
+    assert_eq!(guard.stats().possible_duplicates, 0);
 }

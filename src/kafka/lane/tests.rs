@@ -264,7 +264,9 @@ impl Simulation {
                     }));
                 }
             }
-            Some(Err(OUT_OF_ORDER)) => self.lane.out_of_order(attempt),
+            Some(Err(OUT_OF_ORDER)) => {
+                self.lane.out_of_order(attempt);
+            }
             Some(Err(BAD_EPOCH)) => {
                 self.lane.fenced(attempt);
             }

@@ -331,9 +331,10 @@ impl Producer {
             return;
         };
         // Behind a batch that failed it is what has to come.
-        let is_first = lane.backoff.failures() == 0;
+        let mut is_expected = lane.backoff.failures() == 0;
         match step {
-            Step::OutOfOrder => lane.out_of_order(part.attempt),
+            // Or what a batch of unknown outcome was sent again for: the next one is asked about.
+            Step::OutOfOrder => is_expected |= lane.out_of_order(part.attempt),
             Step::Forgotten => lane.forgotten(part.attempt),
             Step::Fenced => {
                 if let Some(identity) = lane.fenced(part.attempt) {
@@ -341,10 +342,10 @@ impl Producer {
                 }
             }
         }
-        if !is_first {
+        if !is_expected {
             self.refusal_trouble(answer);
         }
-        let wait = is_first.then_some(Duration::ZERO);
+        let wait = is_expected.then_some(Duration::ZERO);
         self.wait(part.index, wait, now);
     }
 
@@ -444,7 +445,12 @@ impl Producer {
             return;
         };
         let possible_duplicates = lane.take_possible_duplicates();
-        let backoff = lane.backoff.next();
+        // Batches that were on their way together fail together: that is one failure, the last's.
+        let backoff = if lane.is_out() {
+            Duration::ZERO
+        } else {
+            lane.backoff.next()
+        };
         let until = self.after(wait.unwrap_or(backoff), now);
         self.queue.ledger.sent_again(possible_duplicates);
         if let Some(lane) = self.cluster.lanes.get_mut(&index) {

@@ -1,5 +1,6 @@
 //! What the producer starts: asking for the cluster, connecting, sending, and giving up what is too old.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,23 +110,36 @@ impl Producer {
         }
         let mut requests: BTreeMap<i32, Vec<Request>> = BTreeMap::new();
         let mut free = Vec::new();
+        let mut bound = Vec::new();
         for (index, turn) in turns {
             match turn {
                 Turn::Again(place) => self.load(index, place, &mut requests, now),
-                Turn::Fresh => match self.accumulator.next_bound(index, now) {
-                    Some(batch) => self.load_fresh(index, batch, &mut requests, now),
+                Turn::Fresh => match self.accumulator.bound_since(index, now) {
+                    Some(since) => bound.push((since, index)),
                     None => free.push(index),
                 },
                 Turn::Nothing | Turn::Identity => {}
             }
         }
-        // What waits for one partition only counts when the others are given out.
         free.sort_by_cached_key(|index| self.accumulator.bound_bytes(*index));
         for index in free {
             let Some(batch) = self.accumulator.next_shared(now) else {
                 break;
             };
             self.load_fresh(index, batch, &mut requests, now);
+        }
+        // Where there is something bound, too, what has waited longer goes: neither may starve.
+        bound.sort_by_key(|(since, _)| Reverse(*since));
+        for (since, index) in bound {
+            let shared = self.accumulator.shared_since(now);
+            let batch = if shared.is_some_and(|shared| shared < since) {
+                self.accumulator.next_shared(now)
+            } else {
+                self.accumulator.next_bound(index, now)
+            };
+            if let Some(batch) = batch {
+                self.load_fresh(index, batch, &mut requests, now);
+            }
         }
         for (broker, requests) in requests {
             for request in requests {
