@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::TestBroker;
 use super::first_socket;
+use crate::api::Api;
 use crate::cluster::Cluster;
 use crate::cluster::Config;
 use crate::cluster::lock;
@@ -37,6 +38,7 @@ impl Builder {
                 failover: false,
                 loading_first: false,
                 max_ahead: Duration::from_secs(3600),
+                newest: Vec::new(),
             },
         }
     }
@@ -98,6 +100,13 @@ impl Builder {
     /// does. Defaults to off.
     pub fn loading_first(mut self, on: bool) -> Self {
         self.config.loading_first = on;
+        self
+    }
+
+    /// Makes the broker an older one, that understands a kind of request only up to this version,
+    /// or not at all (`None`). Defaults to all versions that are known.
+    pub fn newest(mut self, api: Api, version: Option<i16>) -> Self {
+        self.config.newest.push((api, version));
         self
     }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::TestBroker;
 use crate::api::Api;
 use crate::fault::Fault;
+use crate::fault::Refusal;
 use crate::fault::RequestInfo;
 use crate::log::Log;
+use crate::record::Record;
 
 /// Topics and leaders.
 impl TestBroker {
@@ -16,6 +18,28 @@ impl TestBroker {
         self.cluster
             .create_topic(&mut state, name, partitions)
             .is_ok()
+    }
+
+    /// Adds partitions to a topic until it has this many; `false` if it has them, or does not exist.
+    ///
+    /// Existing ones keep their records and leaders.
+    pub fn add_partitions(&self, name: &str, partitions: i32) -> bool {
+        self.cluster.grow_topic(name, partitions)
+    }
+
+    /// Sets the largest batch, in bytes with its header, from now on and for all topics.
+    pub fn set_max_message_bytes(&self, bytes: usize) {
+        self.cluster.state().max_message_bytes = bytes;
+    }
+
+    /// Tells clients another address of a node than the one it listens at, or the right one again
+    /// (`None`). [`bootstrap`](Self::bootstrap) and [`address`](Self::address) stay.
+    pub fn advertise(&self, node: i32, address: Option<(&str, u16)>) {
+        let mut state = self.cluster.state();
+        let index = usize::try_from(node).unwrap_or(usize::MAX);
+        if let Some(node) = state.nodes.get_mut(index) {
+            node.advertised = address.map(|(host, port)| (host.to_owned(), port));
+        }
     }
 
     /// Deletes a topic with its records; `false` if there is none of that name.
@@ -94,7 +118,25 @@ impl TestBroker {
         self.cluster.plan().pending(api)
     }
 
-    /// Forgets all faults and hooks.
+    /// Refuses batches with records for which `matches` holds, with this error code; `names` says
+    /// whether the answer tells which they are, as it can from Produce 8 on.
+    ///
+    /// It runs on the broker's thread, so it must not block.
+    pub fn refuse_records(
+        &self,
+        code: i16,
+        names: bool,
+        matches: impl Fn(&Record) -> bool + Send + Sync + 'static,
+    ) {
+        let matches = Arc::new(matches);
+        self.cluster.plan().refuse(Refusal {
+            code,
+            names,
+            matches,
+        });
+    }
+
+    /// Forgets all faults, hooks and refusals.
     pub fn clear_faults(&self) {
         self.cluster.plan().clear();
     }
