@@ -417,7 +417,11 @@ fn what_a_broker_has_forgotten_is_sent_once_more_under_new_sequences_and_counted
     assert_eq!(stamp(&bytes), (vec![0, 0], vec![0; 4]));
     assert_eq!(stamp(&anew), (vec![0, 1], vec![0; 4]), "the next epoch");
     simulation.lane.forgotten(attempt);
-    assert_eq!(simulation.lane.take_possible_duplicates(), 0, "counted twice");
+    assert_eq!(
+        simulation.lane.take_possible_duplicates(),
+        0,
+        "counted twice"
+    );
 }
 
 #[test]
