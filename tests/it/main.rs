@@ -6,6 +6,7 @@ mod delivery;
 mod faults;
 mod files;
 mod harness;
+mod idempotence;
 mod injection;
 mod inputs;
 mod kept;
