@@ -333,19 +333,23 @@ impl Lane {
     }
 
     /// The broker expected another sequence (`OUT_OF_ORDER_SEQUENCE_NUMBER`): the batch is not in the
-    /// log.
-    pub(super) fn out_of_order(&mut self, attempt: u64) {
+    /// log. Says whether that was not known before.
+    pub(super) fn out_of_order(&mut self, attempt: u64) -> bool {
         let (Some(place), Some(sequences)) = (self.place_of(attempt), &mut self.sequences) else {
-            return self.failed(attempt, false);
+            self.failed(attempt, false);
+            return false;
         };
+        let mut is_news = false;
         if let Some(batch) = self.window.get_mut(place) {
             if batch.is_unresolved() {
                 batch.past = Past::Refused;
+                is_news = true;
             }
             // With nothing before it, it is the broker who misses something.
             sequences.is_broken |= place == 0;
         }
         self.failed(attempt, false);
+        is_news
     }
 
     /// The broker has forgotten the producer (`UNKNOWN_PRODUCER_ID`).

@@ -336,7 +336,7 @@ fn weather(broker: &TestBroker, seed: u64) {
     broker.on(Api::Produce, move |request| {
         let mut choices = choices.lock().unwrap();
         let (_, partition) = request.partitions[0];
-        Some(match choices.below(16) {
+        Some(match choices.below(40) {
             0 => Fault::LostAnswer,
             1 => Fault::AppendThenSilence,
             2 => Fault::Cut,
@@ -438,25 +438,25 @@ fn assert_order(broker: &TestBroker, name: &str) {
 
 #[test]
 fn one_in_flight_in_a_storm() {
-    storm(1, 11, Duration::from_secs(4));
+    storm(1, 11, Duration::from_secs(2));
 }
 
 #[test]
 fn two_in_flight_in_a_storm() {
-    storm(2, 22, Duration::from_secs(4));
+    storm(2, 22, Duration::from_secs(2));
 }
 
 #[test]
 fn three_in_flight_in_a_storm() {
-    storm(3, 33, Duration::from_secs(4));
+    storm(3, 33, Duration::from_secs(2));
 }
 
 #[test]
 fn four_in_flight_in_a_storm() {
-    storm(4, 44, Duration::from_secs(4));
+    storm(4, 44, Duration::from_secs(2));
 }
 
 #[test]
 fn five_in_flight_in_a_storm() {
-    storm(5, 55, Duration::from_secs(4));
+    storm(5, 55, Duration::from_secs(2));
 }

@@ -264,7 +264,9 @@ impl Simulation {
                     }));
                 }
             }
-            Some(Err(OUT_OF_ORDER)) => self.lane.out_of_order(attempt),
+            Some(Err(OUT_OF_ORDER)) => {
+                self.lane.out_of_order(attempt);
+            }
             Some(Err(BAD_EPOCH)) => {
                 self.lane.fenced(attempt);
             }
@@ -422,6 +424,21 @@ fn what_a_broker_has_forgotten_is_sent_once_more_under_new_sequences_and_counted
         0,
         "counted twice"
     );
+}
+
+#[test]
+fn a_refusal_is_news_as_long_as_a_batch_may_be_in_the_log() {
+    let mut simulation = Simulation::new(2, FAIR);
+    simulation.send(true);
+    simulation.send(true);
+    let (attempt, _) = simulation.requests.pop_front().unwrap();
+    simulation.lane.failed(attempt, true);
+    simulation.send(false);
+    let (attempt, _) = simulation.requests.pop_front().unwrap();
+    assert!(simulation.lane.out_of_order(attempt), "it is not there");
+    simulation.send(false);
+    let (attempt, _) = simulation.requests.pop_front().unwrap();
+    assert!(!simulation.lane.out_of_order(attempt), "that was known");
 }
 
 #[test]

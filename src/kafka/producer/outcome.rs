@@ -331,9 +331,10 @@ impl Producer {
             return;
         };
         // Behind a batch that failed it is what has to come.
-        let is_first = lane.backoff.failures() == 0;
+        let mut at_once = lane.backoff.failures() == 0;
         match step {
-            Step::OutOfOrder => lane.out_of_order(part.attempt),
+            // An answer to a question that was open is no failure.
+            Step::OutOfOrder => at_once |= lane.out_of_order(part.attempt),
             Step::Forgotten => lane.forgotten(part.attempt),
             Step::Fenced => {
                 if let Some(identity) = lane.fenced(part.attempt) {
@@ -341,10 +342,10 @@ impl Producer {
                 }
             }
         }
-        if !is_first {
+        if !at_once {
             self.refusal_trouble(answer);
         }
-        let wait = is_first.then_some(Duration::ZERO);
+        let wait = at_once.then_some(Duration::ZERO);
         self.wait(part.index, wait, now);
     }
 
