@@ -246,6 +246,13 @@ impl Cluster {
             .collect()
     }
 
+    /// Nothing is sent to any partition before `until`.
+    pub(super) fn hold_lanes(&mut self, until: Instant) {
+        for lane in self.lanes.values_mut() {
+            lane.wait_until = lane.wait_until.max(until);
+        }
+    }
+
     /// The connection to the leader of `lane`, if a request may be sent on it now.
     pub(super) fn connection_of(&self, lane: &Lane, now: Instant) -> Option<&Connection> {
         self.brokers.get(&lane.leader?)?.usable(now)

@@ -4,7 +4,6 @@ use std::time::Duration;
 use std::time::Instant;
 
 use super::retry::Backoff;
-use super::retry::OPERATOR_BACKOFF;
 use super::wire::ProducerIdentity;
 use crate::config::Idempotence;
 
@@ -83,8 +82,9 @@ impl Identity {
         self.ask_after = now + self.backoff.next();
     }
 
-    /// The broker refused with `code`, or knows no ids (none).
-    pub(super) fn refused(&mut self, code: Option<i16>, now: Instant) -> Refusal {
+    /// The broker refused with `code`, or knows no ids (none). If a person has to mend that, it is
+    /// asked again at `slow`.
+    pub(super) fn refused(&mut self, code: Option<i16>, now: Instant, slow: Instant) -> Refusal {
         // Loading, not available, not the coordinator, timed out, network: 14, 15, 16, 7, 13.
         if matches!(code, Some(7 | 8 | 13..=16 | 51 | -1)) {
             self.failed(now);
@@ -94,7 +94,7 @@ impl Identity {
             self.is_given_up = true;
             return Refusal::GoesOn;
         }
-        self.ask_after = now + OPERATOR_BACKOFF;
+        self.ask_after = slow;
         Refusal::Final
     }
 
@@ -125,7 +125,10 @@ mod tests {
         let now = Instant::now();
         let mut identity = Identity::new(Idempotence::Required, now);
         assert!(identity.wants_asking(now));
-        assert_eq!(identity.refused(Some(14), now), Refusal::Passing);
+        assert_eq!(
+            identity.refused(Some(14), now, now + MAX_BACKOFF),
+            Refusal::Passing
+        );
         assert!(!identity.wants_asking(now));
         assert!(identity.wants_asking(now + MIN_BACKOFF));
         identity.given(ID);
@@ -139,14 +142,15 @@ mod tests {
     #[test]
     fn a_refusal_is_final_unless_the_user_allowed_to_go_on() {
         let now = Instant::now();
+        let slow = now + 2 * MAX_BACKOFF;
         for code in [Some(31), Some(35), None] {
             let mut identity = Identity::new(Idempotence::Required, now);
-            assert_eq!(identity.refused(code, now), Refusal::Final);
+            assert_eq!(identity.refused(code, now, slow), Refusal::Final);
             assert!(identity.is_wanted());
-            assert!(!identity.wants_asking(now + OPERATOR_BACKOFF / 2));
-            assert!(identity.wants_asking(now + OPERATOR_BACKOFF));
+            assert!(!identity.wants_asking(now + MAX_BACKOFF));
+            assert!(identity.wants_asking(slow));
             let mut identity = Identity::new(Idempotence::Preferred, now);
-            assert_eq!(identity.refused(code, now), Refusal::GoesOn);
+            assert_eq!(identity.refused(code, now, slow), Refusal::GoesOn);
             assert!(identity.is_degraded() && !identity.is_wanted());
         }
         assert!(!Identity::new(Idempotence::Off, now).is_wanted());

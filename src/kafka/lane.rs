@@ -369,7 +369,8 @@ impl Lane {
     /// The outcome of the batches before `place` will never be known: they are sent again, and counted.
     fn write_off_unresolved(&mut self, place: usize) {
         for batch in self.window.iter_mut().take(place) {
-            if std::mem::take(&mut batch.is_unresolved()) {
+            if batch.is_unresolved() {
+                batch.past = Past::Unknown;
                 self.possible_duplicates += batch.count();
             }
         }

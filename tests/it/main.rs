@@ -8,11 +8,15 @@ mod faults;
 mod files;
 #[path = "../support/gate.rs"]
 mod gate;
+mod harness;
+mod idempotence;
 mod injection;
 mod inputs;
 mod kept;
+mod matrix;
 mod outage;
 mod overflow;
+mod proxy;
 mod rendering;
 mod security;
 mod support;

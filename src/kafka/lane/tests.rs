@@ -401,6 +401,47 @@ fn without_idempotence_nothing_is_lost_and_copies_are_counted() {
 }
 
 #[test]
+fn what_a_broker_has_forgotten_is_sent_once_more_under_new_sequences_and_counted_once() {
+    let mut simulation = Simulation::new(1, FAIR);
+    simulation.send(true);
+    simulation.send(true);
+    let (attempt, bytes) = simulation.requests.pop_front().unwrap();
+    simulation.lane.failed(attempt, true);
+    simulation.send(false);
+    let (attempt, again) = simulation.requests.pop_front().unwrap();
+    assert_eq!(again, bytes, "its sequence may still tell");
+    simulation.lane.forgotten(attempt);
+    let count = simulation.lane.take_possible_duplicates();
+    assert_eq!(count, simulation.next_record, "nothing will tell any more");
+    simulation.send(false);
+    let (attempt, anew) = simulation.requests.pop_front().unwrap();
+    let stamp = |bytes: &[u8]| (bytes[51..53].to_vec(), bytes[53..57].to_vec());
+    assert_eq!(stamp(&bytes), (vec![0, 0], vec![0; 4]));
+    assert_eq!(stamp(&anew), (vec![0, 1], vec![0; 4]), "the next epoch");
+    simulation.lane.forgotten(attempt);
+    assert_eq!(
+        simulation.lane.take_possible_duplicates(),
+        0,
+        "counted twice"
+    );
+}
+
+#[test]
+fn a_refusal_is_news_as_long_as_a_batch_may_be_in_the_log() {
+    let mut simulation = Simulation::new(2, FAIR);
+    simulation.send(true);
+    simulation.send(true);
+    let (attempt, _) = simulation.requests.pop_front().unwrap();
+    simulation.lane.failed(attempt, true);
+    simulation.send(false);
+    let (attempt, _) = simulation.requests.pop_front().unwrap();
+    assert!(simulation.lane.out_of_order(attempt), "it is not there");
+    simulation.send(false);
+    let (attempt, _) = simulation.requests.pop_front().unwrap();
+    assert!(!simulation.lane.out_of_order(attempt), "that was known");
+}
+
+#[test]
 fn sequences_wrap() {
     assert_eq!(after(i32::MAX - 1, 1), i32::MAX);
     assert_eq!(after(i32::MAX - 1, 2), 0);

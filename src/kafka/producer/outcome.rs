@@ -35,6 +35,8 @@ const MAX_DOUBTFUL: u32 = 3;
 const TOPIC_PATIENCE: u32 = 3;
 /// So many attempts at least fit into the delivery timeout.
 const MIN_ATTEMPTS: u32 = 8;
+/// The same where a person has to mend something: with the default timeout two a minute.
+const MIN_SLOW_ATTEMPTS: u32 = 4;
 /// The longest pause that a broker is granted; its quotas ask for less.
 const MAX_THROTTLE: Duration = Duration::from_secs(60);
 /// The longest wait between attempts while the layer is being shut down.
@@ -173,12 +175,13 @@ impl Producer {
         result: Result<Result<ProducerIdentity, Option<i16>>, WireError>,
         now: Instant,
     ) {
+        let slow = self.after(OPERATOR_BACKOFF, now);
         let identity = &mut self.cluster.identity;
         identity.is_asking = false;
         match result {
             Ok(Ok(given)) => identity.given(given),
             Ok(Err(code)) => {
-                let refusal = identity.refused(code, now);
+                let refusal = identity.refused(code, now, slow);
                 self.identity_refused(code, refusal);
             }
             Err(error) => {
@@ -320,6 +323,8 @@ impl Producer {
                 self.refusal_trouble(answer);
                 self.queue.ledger.set_health(Health::Misconfigured);
                 self.retry(part, known, Some(OPERATOR_BACKOFF), now);
+                // It is the topic that is refused, not the partition.
+                self.cluster.hold_lanes(self.after(OPERATOR_BACKOFF, now));
             }
             Verdict::Doubtful => self.doubtful(part, answer, known, now),
         }
@@ -464,7 +469,13 @@ impl Producer {
         let most = if self.shutdown.is_some() {
             HURRIED_BACKOFF
         } else {
-            self.settings.delivery_timeout / MIN_ATTEMPTS
+            let is_slow = wait >= OPERATOR_BACKOFF;
+            self.settings.delivery_timeout
+                / if is_slow {
+                    MIN_SLOW_ATTEMPTS
+                } else {
+                    MIN_ATTEMPTS
+                }
         };
         now + wait.min(most)
     }

@@ -25,6 +25,7 @@ use crate::api::Api;
 use crate::cluster::Cluster;
 use crate::fault::Effect;
 use crate::fault::Fault;
+use crate::fault::RequestInfo;
 use crate::shape;
 
 /// A request whose header was read.
@@ -93,7 +94,7 @@ pub(crate) async fn answer(
             if asked.supported {
                 let _request: ApiVersionsRequest = read(&asked)?;
             }
-            reply(&cx, &asked, versions::versions(asked.supported))
+            reply(&cx, &asked, versions::versions(cx.cluster, asked.supported))
         }
         Api::CreateTopics => reply(&cx, &asked, topics::create(&cx, &read(&asked)?)),
         Api::DeleteTopics => reply(&cx, &asked, topics::delete(&cx, &read(&asked)?)),
@@ -116,19 +117,21 @@ fn produce(cx: &Context<'_>, asked: &Asked) -> Result<Option<BytesMut>, Malforme
     Ok(None)
 }
 
-/// The topics and partitions of a Produce request.
-pub(crate) fn partitions(asked: &Asked) -> Result<Vec<(String, i32)>, Malformed> {
+/// Topics and partitions of a Produce request, and what it holds for them.
+pub(crate) fn tell(asked: &Asked, info: &mut RequestInfo) -> Result<(), Malformed> {
     if asked.api != Api::Produce {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let request: ProduceRequest = read(asked)?;
-    let mut all = Vec::new();
     for topic in &request.topic_data {
         for partition in &topic.partition_data {
-            all.push((topic.name.to_string(), partition.index));
+            let name = topic.name.to_string();
+            info.partitions.push((name, partition.index));
+            let batch = partition.records.clone().unwrap_or_default();
+            info.batches.push(batch);
         }
     }
-    Ok(all)
+    Ok(())
 }
 
 fn read<R: Decodable>(asked: &Asked) -> Result<R, Malformed> {

@@ -11,11 +11,13 @@ use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
+use kafka_protocol::protocol::StrBytes;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::api::Api;
 use crate::api::error;
+use crate::codec;
 use crate::fault::Fault;
 use crate::fault::Plan;
 use crate::fault::RequestInfo;
@@ -39,6 +41,19 @@ pub(crate) struct Config {
     pub(crate) failover: bool,
     pub(crate) loading_first: bool,
     pub(crate) max_ahead: Duration,
+    /// The newest version that is understood, where that is not all that are known.
+    pub(crate) newest: Vec<(Api, Option<i16>)>,
+}
+
+impl Config {
+    /// The lowest and the highest version of a kind of request that is understood.
+    pub(crate) fn versions(&self, api: Api) -> Option<(i16, i16)> {
+        let (min, max) = api.versions()?;
+        match self.newest.iter().rev().find(|(of, _)| *of == api) {
+            None => Some((min, max)),
+            Some((_, newest)) => newest.map(|newest| (min, max.min(newest))),
+        }
+    }
 }
 
 /// Everything behind the listeners.
@@ -61,6 +76,8 @@ pub(crate) struct State {
     pub(crate) nodes: Vec<Node>,
     pub(crate) topics: BTreeMap<String, Topic>,
     pub(crate) groups: HashMap<String, Group>,
+    /// The largest batch.
+    pub(crate) max_message_bytes: usize,
     next_topic: u128,
     next_producer: i64,
 }
@@ -68,6 +85,8 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) port: u16,
+    /// What clients are told instead of the real address.
+    pub(crate) advertised: Option<(String, u16)>,
     pub(crate) up: bool,
     /// No producer id given out since the start.
     pub(crate) fresh: bool,
@@ -99,11 +118,13 @@ impl Cluster {
     pub(crate) fn new(config: Config, ports: &[u16]) -> Self {
         let node = |port: &u16| Node {
             port: *port,
+            advertised: None,
             up: true,
             fresh: true,
         };
         let state = State {
             nodes: ports.iter().map(node).collect(),
+            max_message_bytes: config.max_message_bytes,
             ..State::default()
         };
         Self {
@@ -134,6 +155,22 @@ impl Cluster {
         let hooks = self.plan().hooks(info.api);
         let hooked = hooks.iter().find_map(|hook| hook(info));
         hooked.or_else(|| self.plan().take(info.api))
+    }
+
+    /// Which of these records are refused, and how: the code, whether they are named, their positions.
+    pub(crate) fn refused_records(&self, bytes: &Bytes) -> Option<(i16, bool, Vec<i32>)> {
+        let refusals = self.plan().refusals();
+        if refusals.is_empty() {
+            return None;
+        }
+        // What cannot be decoded is for whoever reads it back to find.
+        let records = codec::decode(0, bytes.clone()).unwrap_or_default();
+        refusals.into_iter().find_map(|refusal| {
+            let positions = (0..).zip(&records).filter(|(_, r)| (refusal.matches)(r));
+            let positions: Vec<i32> = positions.map(|(position, _)| position).collect();
+            let found = (refusal.code, refusal.names, positions);
+            (!found.2.is_empty()).then_some(found)
+        })
     }
 
     pub(crate) fn has_hooks(&self, api: Api) -> bool {
@@ -183,17 +220,28 @@ impl Cluster {
         }
         state.next_topic += 1;
         let nodes = i32::try_from(self.config.nodes).unwrap_or(1).max(1);
-        let partition = |index: i32| Partition {
-            leader: Some(index % nodes),
-            leader_epoch: 0,
-            log: Log::default(),
-        };
         let topic = Topic {
             id: Uuid::from_u128(TOPIC_IDS + state.next_topic),
-            partitions: (0..partitions).map(partition).collect(),
+            partitions: (0..partitions).map(|i| Partition::new(i, nodes)).collect(),
         };
         state.topics.insert(name.to_owned(), topic);
         Ok(())
+    }
+
+    /// Adds partitions to a topic until there are `partitions`; says whether any were.
+    pub(crate) fn grow_topic(&self, name: &str, partitions: i32) -> bool {
+        let nodes = i32::try_from(self.config.nodes).unwrap_or(1).max(1);
+        let mut state = self.state();
+        let Some(topic) = state.topics.get_mut(name) else {
+            return false;
+        };
+        let before = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+        let new = before..partitions.min(MAX_PARTITIONS);
+        let is_more = !new.is_empty();
+        topic
+            .partitions
+            .extend(new.map(|i| Partition::new(i, nodes)));
+        is_more
     }
 }
 
@@ -250,7 +298,25 @@ impl State {
     }
 }
 
+impl Node {
+    /// Where clients are told to go.
+    pub(crate) fn endpoint(&self) -> (StrBytes, i32) {
+        match &self.advertised {
+            None => (StrBytes::from_static_str(HOST), self.port.into()),
+            Some((host, port)) => (StrBytes::from_string(host.clone()), (*port).into()),
+        }
+    }
+}
+
 impl Partition {
+    fn new(index: i32, nodes: i32) -> Self {
+        Self {
+            leader: Some(index % nodes),
+            leader_epoch: 0,
+            log: Log::default(),
+        }
+    }
+
     pub(crate) fn lead(&mut self, leader: Option<i32>) {
         if self.leader != leader {
             self.leader = leader;

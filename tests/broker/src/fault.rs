@@ -6,7 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::api::Api;
+use crate::record::Record;
 
 /// One way to misbehave, for one request.
 ///
@@ -70,6 +73,17 @@ pub struct RequestInfo {
     pub client_id: Option<String>,
     /// Topics and partitions of a Produce request, in the order of the request.
     pub partitions: Vec<(String, i32)>,
+    /// What a Produce request holds for each of `partitions`, as it came.
+    pub batches: Vec<Bytes>,
+}
+
+/// Records that are refused.
+#[derive(Clone)]
+pub(crate) struct Refusal {
+    pub(crate) code: i16,
+    /// The answer tells which they are.
+    pub(crate) names: bool,
+    pub(crate) matches: Arc<dyn Fn(&Record) -> bool + Send + Sync>,
 }
 
 pub(crate) type Hook = Arc<dyn Fn(&RequestInfo) -> Option<Fault> + Send + Sync>;
@@ -80,6 +94,7 @@ pub(crate) struct Plan {
     queues: HashMap<Api, VecDeque<Fault>>,
     always: HashMap<Api, Fault>,
     hooks: Vec<(Api, Hook)>,
+    refusals: Vec<Refusal>,
 }
 
 impl fmt::Debug for Plan {
@@ -88,6 +103,7 @@ impl fmt::Debug for Plan {
             .field("queues", &self.queues)
             .field("always", &self.always)
             .field("hooks", &self.hooks.len())
+            .field("refusals", &self.refusals.len())
             .finish()
     }
 }
@@ -103,6 +119,14 @@ impl Plan {
 
     pub(crate) fn hook(&mut self, api: Api, hook: Hook) {
         self.hooks.push((api, hook));
+    }
+
+    pub(crate) fn refuse(&mut self, refusal: Refusal) {
+        self.refusals.push(refusal);
+    }
+
+    pub(crate) fn refusals(&self) -> Vec<Refusal> {
+        self.refusals.clone()
     }
 
     pub(crate) fn clear(&mut self) {

@@ -101,6 +101,7 @@ impl Connection {
             connection: self.number,
             client_id: None,
             partitions: Vec::new(),
+            batches: Vec::new(),
         };
         match self.cluster.next_fault(&info) {
             None => Ok(()),
@@ -141,10 +142,11 @@ impl Connection {
             connection: self.number,
             client_id: asked.client_id.clone(),
             partitions: Vec::new(),
+            batches: Vec::new(),
         };
         // Decoding twice is for hooks only: benches have none.
         if self.cluster.has_hooks(asked.api) {
-            info.partitions = answer::partitions(asked)?;
+            answer::tell(asked, &mut info)?;
         }
         Ok(self.cluster.next_fault(&info))
     }
@@ -193,7 +195,8 @@ impl Connection {
         let Some(api) = Api::from_key(i16::from_be_bytes(key)) else {
             return Ok(None);
         };
-        let (Some(wire), Some((min, max))) = (api.wire_key(), api.versions()) else {
+        let (Some(wire), Some((min, max))) = (api.wire_key(), self.cluster.config.versions(api))
+        else {
             return Ok(None);
         };
         let known = (min..=max).contains(&version);

@@ -12,7 +12,6 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::Context;
 use crate::api::error;
-use crate::cluster::HOST;
 use crate::cluster::Partition;
 use crate::cluster::State;
 use crate::cluster::Topic;
@@ -50,10 +49,11 @@ pub(super) fn metadata(cx: &Context<'_>, request: &MetadataRequest) -> MetadataR
 fn brokers(state: &State) -> Vec<MetadataResponseBroker> {
     let up = (0..).zip(&state.nodes).filter(|(_, node)| node.up);
     up.map(|(id, node)| {
+        let (host, port) = node.endpoint();
         MetadataResponseBroker::default()
             .with_node_id(id.into())
-            .with_host(StrBytes::from_static_str(HOST))
-            .with_port(node.port.into())
+            .with_host(host)
+            .with_port(port)
     })
     .collect()
 }

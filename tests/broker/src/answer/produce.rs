@@ -16,7 +16,6 @@ use crate::api::error;
 use crate::batch;
 use crate::batch::Limits;
 use crate::batch::Refusal;
-use crate::cluster::HOST;
 use crate::cluster::State;
 use crate::cluster::now_ms;
 use crate::codec;
@@ -53,6 +52,18 @@ fn one(
     }
     let empty = Bytes::new();
     let bytes = data.records.as_ref().unwrap_or(&empty);
+    let is_led = cx
+        .cluster
+        .state()
+        .led_by(cx.node, topic, data.index, -1)
+        .is_ok();
+    if is_led && let Some((code, names, positions)) = cx.cluster.refused_records(bytes) {
+        return blaming(
+            cx,
+            refused(data.index, code),
+            if names { positions } else { Vec::new() },
+        );
+    }
     match append(cx, topic, data.index, bytes) {
         Ok(answer) => answer,
         Err(refusal) => {
@@ -74,15 +85,16 @@ fn append(
 ) -> Result<PartitionProduceResponse, Refusal> {
     let plain = |code| Refusal { code, text: "" };
     // Looked up before the batch is checked, as Kafka does: a lost leader hides a bad batch.
-    cx.cluster
-        .state()
-        .led_by(cx.node, topic, index, -1)
-        .map_err(plain)?;
+    let max_message_bytes = {
+        let mut state = cx.cluster.state();
+        state.led_by(cx.node, topic, index, -1).map_err(plain)?;
+        state.max_message_bytes
+    };
     let now = now_ms();
     let config = &cx.cluster.config;
     let ahead = i64::try_from(config.max_ahead.as_millis()).unwrap_or(i64::MAX);
     let limits = Limits {
-        max_message_bytes: config.max_message_bytes,
+        max_message_bytes,
         latest: now.saturating_add(ahead),
         zstd: cx.version >= ZSTD,
     };
@@ -110,6 +122,23 @@ fn refused(index: i32, code: i16) -> PartitionProduceResponse {
         .with_base_offset(-1)
         .with_log_append_time_ms(-1)
         .with_log_start_offset(-1)
+}
+
+/// Names the records at `positions` as those that are to blame.
+fn blaming(
+    cx: &Context<'_>,
+    mut answer: PartitionProduceResponse,
+    positions: Vec<i32>,
+) -> PartitionProduceResponse {
+    if cx.version >= RECORD_ERRORS {
+        let named = positions.into_iter().map(|position| {
+            BatchIndexAndErrorMessage::default()
+                .with_batch_index(position)
+                .with_batch_index_error_message(Some(StrBytes::from_static_str("refused by rule")))
+        });
+        answer.record_errors = named.collect();
+    }
+    answer
 }
 
 /// Says which records are to blame, where a single one can be.
@@ -167,10 +196,11 @@ fn endpoints(state: &State, response: &ProduceResponse) -> Vec<NodeEndpoint> {
     nodes
         .filter(|(id, node)| node.up && named(*id))
         .map(|(id, node)| {
+            let (host, port) = node.endpoint();
             NodeEndpoint::default()
                 .with_node_id(id.into())
-                .with_host(StrBytes::from_static_str(HOST))
-                .with_port(node.port.into())
+                .with_host(host)
+                .with_port(port)
         })
         .collect()
 }

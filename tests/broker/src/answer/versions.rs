@@ -8,12 +8,13 @@ use kafka_protocol::messages::api_versions_response::ApiVersion;
 use super::Context;
 use crate::api::Api;
 use crate::api::error;
+use crate::cluster::Cluster;
 
 /// Lists the versions; of an unsupported request only those of `ApiVersions` itself, as Kafka does.
-pub(super) fn versions(supported: bool) -> ApiVersionsResponse {
+pub(super) fn versions(cluster: &Cluster, supported: bool) -> ApiVersionsResponse {
     let listed = |api: &Api| supported || *api == Api::ApiVersions;
     let api_keys = Api::WIRE.into_iter().filter(listed).filter_map(|api| {
-        let (min, max) = api.versions()?;
+        let (min, max) = cluster.config.versions(api)?;
         let range = ApiVersion::default()
             .with_min_version(min)
             .with_max_version(max);

@@ -9,6 +9,7 @@
 )]
 
 mod client;
+mod controls;
 mod faults;
 mod idempotence;
 mod nodes;
