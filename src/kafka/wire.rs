@@ -15,6 +15,8 @@ mod dial;
 mod error;
 mod produce;
 mod record_batch;
+#[cfg(feature = "tls")]
+mod refusal;
 mod sasl;
 mod session;
 mod socket;
