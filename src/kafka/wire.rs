@@ -16,6 +16,8 @@ mod error;
 mod produce;
 mod producer_id;
 mod record_batch;
+#[cfg(feature = "tls")]
+mod refusal;
 mod sasl;
 mod session;
 mod socket;

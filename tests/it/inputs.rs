@@ -104,8 +104,9 @@ fn every_property_that_is_listed_is_taken() {
             };
             builder.property(property.name, property.default)
         };
-        let is_bare = property.default.is_empty() && property.name != "bootstrap.servers";
-        if is_bare || (property.default == "lz4" && !cfg!(feature = "lz4")) {
+        // Credentials and certificates belong to others: `security.rs` sets them together.
+        let is_alone = !property.default.is_empty() || property.name == "bootstrap.servers";
+        if !is_alone || (property.default == "lz4" && !cfg!(feature = "lz4")) {
             continue;
         }
         let (_layer, guard) = builder.build().unwrap();

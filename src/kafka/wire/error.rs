@@ -106,7 +106,7 @@ impl WireError {
     /// An I/O error of an established connection; impossible frame lengths come as invalid data.
     fn from_io(address: &str, source: &io::Error) -> Self {
         #[cfg(feature = "tls")]
-        if let Some(reason) = super::tls::refusal(source) {
+        if let Some(reason) = super::refusal::refusal(source) {
             return Self::tls(address, reason);
         }
         match source.kind() {

@@ -1,4 +1,4 @@
-//! TLS by rustls: its configuration from PEM, the handshake, and why one failed.
+//! TLS by rustls: its configuration from PEM, and the handshake.
 
 use std::fmt;
 use std::fs;
@@ -12,9 +12,7 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::CertificateError;
 use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::Error;
 use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::SupportedProtocolVersion;
 use tokio_rustls::rustls::crypto::ring;
@@ -27,6 +25,7 @@ use tokio_rustls::rustls::version::TLS13;
 
 use super::blocking::run_alone;
 use super::error::WireError;
+use super::refusal::refusal;
 use crate::config::Identity;
 use crate::config::Roots;
 use crate::config::Security;
@@ -239,39 +238,6 @@ fn host_of(address: &str) -> &str {
     }
 }
 
-/// Why the peer, or its certificate, was refused, or we by the peer; none if `error` is another one.
-///
-/// With TLS 1.3 a client's certificate is refused after the handshake: that comes out of a read.
-pub(super) fn refusal(error: &io::Error) -> Option<String> {
-    let error = error.get_ref()?.downcast_ref::<Error>()?;
-    Some(match error {
-        Error::InvalidCertificate(fault) => certificate_refusal(fault),
-        Error::AlertReceived(alert) => format!("the peer refuses with the alert {alert:?}"),
-        Error::InvalidMessage(_) => {
-            "the peer does not speak TLS; is this a plaintext listener?".to_owned()
-        }
-        other => other.to_string(),
-    })
-}
-
-fn certificate_refusal(fault: &CertificateError) -> String {
-    match fault {
-        CertificateError::UnknownIssuer => {
-            "the broker's certificate is from an unknown issuer".to_owned()
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "the broker's certificate is for another name".to_owned()
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "the broker's certificate has expired".to_owned()
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "the broker's certificate is not valid yet".to_owned()
-        }
-        other => format!("the broker's certificate is refused: {other}"),
-    }
-}
-
 /// The stream ended in the middle of a handshake.
 fn unspoken(error: &io::Error) -> String {
     match error.kind() {
@@ -300,15 +266,5 @@ mod tests {
             assert_eq!(host_of(address), host);
             ServerName::try_from(host.to_owned()).unwrap();
         }
-    }
-
-    #[test]
-    fn an_error_of_rustls_is_found_inside_and_others_are_not() {
-        let alert =
-            Error::AlertReceived(tokio_rustls::rustls::AlertDescription::CertificateRequired);
-        let found = refusal(&io::Error::new(io::ErrorKind::InvalidData, alert)).unwrap();
-        assert_eq!(found, "the peer refuses with the alert CertificateRequired");
-        assert_eq!(refusal(&io::ErrorKind::InvalidData.into()), None);
-        assert_eq!(refusal(&io::Error::other("text")), None);
     }
 }
