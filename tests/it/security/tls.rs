@@ -1,16 +1,10 @@
-//! TLS: certificates made by the test, servers that refuse or stall, and files that cannot be used.
+//! TLS: certificates of `tests/tls/make`, servers that refuse or stall, and files that cannot be used.
 
 use std::io::Read as _;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
-use rcgen::BasicConstraints;
-use rcgen::CertificateParams;
-use rcgen::DnType;
-use rcgen::IsCa;
-use rcgen::Issuer;
-use rcgen::KeyPair;
 use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
@@ -26,49 +20,32 @@ use tracing_kafka::TlsVersion;
 use super::*;
 use crate::support::Folder;
 
-/// An authority.
+/// An authority of `tests/tls/make`.
 struct Ca {
-    issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pem: &'static str,
 }
+
+const CA: Ca = Ca {
+    pem: include_str!("../../tls/ca.pem"),
+};
+const OTHER: Ca = Ca {
+    pem: include_str!("../../tls/other.pem"),
+};
 
 /// A certificate and its key, as PEM.
 struct Leaf {
-    chain: String,
-    key: String,
+    chain: &'static str,
+    key: &'static str,
 }
 
-impl Ca {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, name);
-        let key = KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        let issuer = Issuer::new(params, key);
-        Self { issuer, pem }
-    }
-
-    fn leaf(&self, names: &[&str]) -> Leaf {
-        self.leaf_with(names, |_| {})
-    }
-
-    fn leaf_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Leaf {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let chain = params.signed_by(&key, &self.issuer).unwrap().pem();
+/// The certificate of this name in `tests/tls/`.
+macro_rules! leaf {
+    ($name:literal) => {
         Leaf {
-            chain,
-            key: key.serialize_pem(),
+            chain: include_str!(concat!("../../tls/", $name, ".pem")),
+            key: include_str!(concat!("../../tls/", $name, ".key")),
         }
-    }
-}
-
-fn expired(params: &mut CertificateParams) {
-    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    };
 }
 
 /// TLS of a server with `leaf`, which asks for certificates of `clients` if given.
@@ -112,9 +89,9 @@ fn ssl(builder: KafkaLayerBuilder, tls: Tls) -> KafkaLayerBuilder {
 #[test]
 fn tls_of_both_versions_delivers_to_an_address_in_the_certificate() {
     for version in BOTH {
-        let ca = Ca::new("ca");
+        let ca = &CA;
         let broker = broker();
-        let leaf = ca.leaf(&["127.0.0.1", "localhost"]);
+        let leaf = leaf!("server");
         let gate = Gate::open(
             &broker,
             Rules::default(),
@@ -129,13 +106,13 @@ fn tls_of_both_versions_delivers_to_an_address_in_the_certificate() {
 
 #[test]
 fn a_client_certificate_and_sasl_over_tls_deliver() {
-    let ca = Ca::new("ca");
+    let ca = &CA;
     let broker = broker();
     let folder = Folder::new();
-    let mine = ca.leaf(&["me"]);
+    let mine = leaf!("me");
     let both = folder.file("both.pem");
     std::fs::write(&both, format!("{}{}", mine.key, mine.chain)).unwrap();
-    let config = server(&ca.leaf(&["127.0.0.1"]), Some(&ca), &BOTH);
+    let config = server(&leaf!("server"), Some(ca), &BOTH);
     let gate = Gate::open(&broker, demanding("alice", "secret"), Some(config));
     let (builder, told) = layer(&gate);
     let one_line = ca.pem.replace('\n', " ");
@@ -173,16 +150,16 @@ fn refused(builder: KafkaLayerBuilder, told_of: &Told, parts: &[&str]) {
 
 #[test]
 fn certificates_that_cannot_be_trusted_are_refused_with_the_reason() {
-    let (ca, other) = (Ca::new("ca"), Ca::new("other"));
+    let (ca, other) = (&CA, &OTHER);
     let broker = broker();
     for (leaf, trusted, reason) in [
-        (ca.leaf(&["127.0.0.1"]), &other, "unknown issuer"),
-        (ca.leaf(&["kafka.example"]), &ca, "is for another name"),
-        (ca.leaf_with(&["127.0.0.1"], expired), &ca, "has expired"),
+        (leaf!("server"), other, "unknown issuer"),
+        (leaf!("elsewhere"), ca, "is for another name"),
+        (leaf!("expired"), ca, "has expired"),
     ] {
         let gate = Gate::open(&broker, Rules::default(), Some(server(&leaf, None, &BOTH)));
         let (builder, told) = layer(&gate);
-        let tls = Tls::new().ca_pem(trusted.pem.clone());
+        let tls = Tls::new().ca_pem(trusted.pem);
         refused(
             ssl(builder, tls),
             &told,
@@ -194,13 +171,13 @@ fn certificates_that_cannot_be_trusted_are_refused_with_the_reason() {
 
 #[test]
 fn a_client_certificate_that_is_missing_or_foreign_is_refused_by_the_peer() {
-    let (ca, other) = (Ca::new("ca"), Ca::new("other"));
+    let ca = &CA;
     let broker = broker();
     for version in BOTH {
-        let config = server(&ca.leaf(&["127.0.0.1"]), Some(&ca), &[version]);
+        let config = server(&leaf!("server"), Some(ca), &[version]);
         let gate = Gate::open(&broker, Rules::default(), Some(config));
-        let foreign = other.leaf(&["me"]);
-        let tls = || Tls::new().ca_pem(ca.pem.clone());
+        let foreign = leaf!("foreigner");
+        let tls = || Tls::new().ca_pem(ca.pem);
         for tls in [
             tls(),
             tls().client_certificate_pem(foreign.chain, foreign.key),
@@ -247,7 +224,7 @@ fn layer_to(address: std::net::SocketAddr) -> (KafkaLayerBuilder, Told) {
 fn tls_to_what_does_not_speak_it_is_refused_in_time_and_never_plaintext() {
     let broker = broker();
     let plaintext = broker.bootstrap().parse().unwrap();
-    let ca = Ca::new("ca");
+    let ca = &CA;
     for (address, reason) in [
         (plaintext, "is this a TLS listener?"),
         (
@@ -258,7 +235,7 @@ fn tls_to_what_does_not_speak_it_is_refused_in_time_and_never_plaintext() {
     ] {
         let (builder, told) = layer_to(address);
         refused(
-            ssl(builder, Tls::new().ca_pem(ca.pem.clone())),
+            ssl(builder, Tls::new().ca_pem(ca.pem)),
             &told,
             &["tls: ", reason],
         );
@@ -270,7 +247,7 @@ fn tls_to_what_does_not_speak_it_is_refused_in_time_and_never_plaintext() {
 fn a_handshake_that_stalls_ends_with_the_connect_timeout() {
     let (builder, told_of) = layer_to(peer(b"", false));
     let begin = Instant::now();
-    let tls = Tls::new().ca_pem(Ca::new("ca").pem);
+    let tls = Tls::new().ca_pem(CA.pem);
     let (dispatch, guard) = start(ssl(builder, tls).connect_timeout(Duration::from_millis(300)));
     tracing::dispatcher::with_default(&dispatch, || tracing::error!("0 0"));
     told(
@@ -283,9 +260,8 @@ fn a_handshake_that_stalls_ends_with_the_connect_timeout() {
 
 #[test]
 fn plaintext_to_tls_is_told() {
-    let ca = Ca::new("ca");
     let broker = broker();
-    let config = server(&ca.leaf(&["127.0.0.1"]), None, &BOTH);
+    let config = server(&leaf!("server"), None, &BOTH);
     let gate = Gate::open(&broker, Rules::default(), Some(config));
     let (builder, told_of) = layer(&gate);
     let (dispatch, guard) = start(builder);
@@ -296,13 +272,13 @@ fn plaintext_to_tls_is_told() {
 
 #[test]
 fn files_are_read_when_built_and_again_for_each_connection() {
-    let ca = Ca::new("ca");
+    let ca = &CA;
     let broker = broker();
-    let config = server(&ca.leaf(&["127.0.0.1"]), None, &BOTH);
+    let config = server(&leaf!("server"), None, &BOTH);
     let gate = Gate::open(&broker, Rules::default(), Some(config));
     let folder = Folder::new();
     let file = folder.file("ca.pem");
-    std::fs::write(&file, &ca.pem).unwrap();
+    std::fs::write(&file, ca.pem).unwrap();
     let (builder, told_of) = layer(&gate);
     let (dispatch, guard) = start(ssl(builder, Tls::new().ca_file(&file)));
     std::fs::remove_file(&file).unwrap();
@@ -311,7 +287,7 @@ fn files_are_read_when_built_and_again_for_each_connection() {
         &told_of,
         &["tls: ", "ssl.truststore.location", "ca.pem", "No such file"],
     );
-    std::fs::write(&file, &ca.pem).unwrap();
+    std::fs::write(&file, ca.pem).unwrap();
     guard.flush(OPERATOR).unwrap();
     assert_eq!(values(&broker), ["0 0"]);
     assert_eq!(guard.health(), Health::Healthy);
@@ -340,9 +316,9 @@ fn refused_by_build(tls: Tls, parts: [&str; 2]) {
 
 #[test]
 fn certificates_that_cannot_be_read_are_an_error_of_build() {
-    let ca = Ca::new("ca");
+    let ca = &CA;
     let files = Files(Folder::new());
-    let key = files.write("key.pem", &ca.leaf(&["me"]).key);
+    let key = files.write("key.pem", &leaf!("me").key);
     let empty = files.write("empty.pem", "nothing\n");
     let torn = files.write("torn.pem", &ca.pem[..ca.pem.len() / 2]);
     let damaged = files.write("damaged.pem", &ca.pem.replacen("MII", "!!!", 1));
@@ -370,9 +346,9 @@ fn certificates_that_cannot_be_read_are_an_error_of_build() {
 fn keys_that_cannot_be_used_are_an_error_of_build() {
     const SEALED: &str =
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIF\n-----END ENCRYPTED PRIVATE KEY-----\n";
-    let ca = Ca::new("ca");
+    let ca = &CA;
     let files = Files(Folder::new());
-    let (mine, other) = (ca.leaf(&["me"]), ca.leaf(&["other"]));
+    let (mine, other) = (leaf!("me"), leaf!("somebody"));
     let chain = files.write("chain.pem", &mine.chain);
     let key = files.write("key.pem", &mine.key);
     let wrong = files.write("wrong.pem", &other.key);
@@ -393,7 +369,7 @@ fn keys_that_cannot_be_used_are_an_error_of_build() {
         ),
         (&key, &key, ["key.pem", "there is none in it"]),
     ] {
-        let tls = Tls::new().ca_pem(ca.pem.as_str());
+        let tls = Tls::new().ca_pem(ca.pem);
         refused_by_build(tls.client_certificate_files(chain, key), parts);
     }
 }
