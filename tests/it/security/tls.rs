@@ -318,7 +318,7 @@ fn refused_by_build(tls: Tls, parts: [&str; 2]) {
 fn certificates_that_cannot_be_read_are_an_error_of_build() {
     let ca = &CA;
     let files = Files(Folder::new());
-    let key = files.write("key.pem", &leaf!("me").key);
+    let key = files.write("key.pem", leaf!("me").key);
     let empty = files.write("empty.pem", "nothing\n");
     let torn = files.write("torn.pem", &ca.pem[..ca.pem.len() / 2]);
     let damaged = files.write("damaged.pem", &ca.pem.replacen("MII", "!!!", 1));
@@ -349,9 +349,9 @@ fn keys_that_cannot_be_used_are_an_error_of_build() {
     let ca = &CA;
     let files = Files(Folder::new());
     let (mine, other) = (leaf!("me"), leaf!("somebody"));
-    let chain = files.write("chain.pem", &mine.chain);
-    let key = files.write("key.pem", &mine.key);
-    let wrong = files.write("wrong.pem", &other.key);
+    let chain = files.write("chain.pem", mine.chain);
+    let key = files.write("key.pem", mine.key);
+    let wrong = files.write("wrong.pem", other.key);
     let sealed = files.write("sealed.pem", SEALED);
     let missing = files.0.file("missing.pem");
     for (chain, key, parts) in [
