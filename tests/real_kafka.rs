@@ -314,7 +314,7 @@ fn a_broker_that_is_killed_and_comes_back_costs_no_event_and_no_caller() {
             .collect();
         let watcher = scope.spawn(|| watch_until(&guard, &stop));
         wait_until("a first load", || guard.stats().delivered > 20_000);
-        let killed = kafka.kill();
+        let killed = kafka.kill(1);
         wait_until("a failed attempt", || guard.health() == Health::Retrying);
         let at_kill = guard.stats().offered;
         wait_until("more events while it is away", || {

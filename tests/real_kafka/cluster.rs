@@ -2,6 +2,7 @@
 
 use std::io;
 use std::io::Read;
+use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -130,7 +131,7 @@ impl Kafka {
             .args(["-C", "-b", &self.servers, "-t", topic])
             .args(["-e", "-q", "-o", "beginning"])
             .args(["-f", "%p|%o|%T|%S|%s\n"]);
-        let Some(output) = output(command) else {
+        let Some(output) = output(command, &[]) else {
             println!("skipped: kcat is not on PATH");
             return;
         };
@@ -198,24 +199,35 @@ impl Kafka {
         batches.map(Batch::parse).collect()
     }
 
-    /// Ends the broker at once; it comes back when what this returns is told to, or dropped.
-    pub(crate) fn kill(&self) -> Killed<'_> {
-        self.local(&["kill", "1"]);
+    /// Ends a node at once; it comes back when what this returns is told to, or dropped.
+    pub(crate) fn kill(&self, node: i32) -> Killed<'_> {
+        self.end("kill", node)
+    }
+
+    /// Ends a node by `command` of the script, `kill` or `term`.
+    pub(crate) fn end(&self, command: &str, node: i32) -> Killed<'_> {
+        self.local(&[command, &node.to_string()]);
         Killed {
             kafka: self,
+            node,
             is_down: true,
         }
     }
 
     /// What the script printed; its failure is the test's.
     pub(crate) fn local(&self, arguments: &[&str]) -> Vec<u8> {
+        self.local_with(arguments, &[])
+    }
+
+    /// The same, for a tool that reads `input`.
+    pub(crate) fn local_with(&self, arguments: &[&str], input: &[u8]) -> Vec<u8> {
         let script = self
             .script
             .as_ref()
             .expect("KAFKA_LOCAL names kafka-local, as compose/kafka-local");
         let mut command = Command::new(script);
         command.args(arguments);
-        output(command).unwrap_or_else(|| panic!("there is no `{}`", script.display()))
+        output(command, input).unwrap_or_else(|| panic!("there is no `{}`", script.display()))
     }
 }
 
@@ -231,16 +243,17 @@ impl Drop for Kafka {
     }
 }
 
-/// The broker is away.
+/// A node is away.
 pub(crate) struct Killed<'a> {
     kafka: &'a Kafka,
+    node: i32,
     is_down: bool,
 }
 
 impl Killed<'_> {
     pub(crate) fn revive(mut self) {
         self.is_down = false;
-        self.kafka.local(&["revive", "1"]);
+        self.kafka.local(&["revive", &self.node.to_string()]);
     }
 }
 
@@ -250,7 +263,8 @@ impl Drop for Killed<'_> {
         if self.is_down
             && let Some(script) = &self.kafka.script
         {
-            let _tried = Command::new(script).args(["revive", "1"]).output();
+            let node = self.node.to_string();
+            let _tried = Command::new(script).args(["revive", &node]).output();
         }
     }
 }
@@ -340,18 +354,22 @@ fn lines(text: &[u8]) -> Vec<Vec<u8>> {
     text.split(|byte| *byte == b'\n').map(Vec::from).collect()
 }
 
-/// What a command wrote to standard output; nothing if there is no such command. Fails if it does,
-/// or if it does not end.
-fn output(mut command: Command) -> Option<Vec<u8>> {
+/// What a command that reads `input` wrote to standard output; nothing if there is no such command.
+/// Fails if it does, or if it does not end.
+pub(crate) fn output(mut command: Command, input: &[u8]) -> Option<Vec<u8>> {
     let name = command.get_program().to_string_lossy().into_owned();
     command
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = match command.spawn() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         spawned => spawned.unwrap_or_else(|error| panic!("`{name}` cannot be run: {error}")),
     };
+    let input = input.to_vec();
+    let mut stdin = child.stdin.take();
+    // A command that ends early has said why.
+    let fed = std::thread::spawn(move || stdin.as_mut().map(|stdin| stdin.write_all(&input)));
     let said = drain(child.stdout.take());
     let complained = drain(child.stderr.take());
     let deadline = Instant::now() + TOOL;
@@ -367,6 +385,7 @@ fn output(mut command: Command) -> Option<Vec<u8>> {
         pause();
     };
     // A broker that the script revived must not keep these open, and does not.
+    let _fed = fed.join().unwrap();
     let said = said.join().unwrap();
     let complained = complained.join().unwrap();
     let complained = String::from_utf8_lossy(&complained);
