@@ -154,6 +154,14 @@ fn assert_delivered(kafka: &Kafka, topic: &str, guard: WorkerGuard, calls: usize
     }
 }
 
+/// Nothing was told but that a new partition was not led yet, which is no matter of connections.
+#[track_caller]
+fn assert_no_trouble(name: &str, told: &Told) {
+    let mut told = told.lock().unwrap().clone();
+    told.retain(|text| !text.ends_with("answers NOT_LEADER_OR_FOLLOWER"));
+    assert!(told.is_empty(), "{name}: {told:?}");
+}
+
 #[track_caller]
 fn deliver(kafka: &mut Kafka, name: &str, builder: impl Fn(&str) -> (KafkaLayerBuilder, Told)) {
     let topic = kafka.topic(3);
@@ -165,8 +173,7 @@ fn deliver(kafka: &mut Kafka, name: &str, builder: impl Fn(&str) -> (KafkaLayerB
     let records = kafka.read(&topic);
     let used: HashSet<i32> = records.iter().map(|record| record.partition).collect();
     assert_eq!(used.len(), 3, "{used:?}");
-    let told = told.lock().unwrap();
-    assert!(told.is_empty(), "{name}: {told:?}");
+    assert_no_trouble(name, &told);
     println!("{name}: {calls} records in {:.1?}", begin.elapsed());
 }
 
@@ -514,7 +521,6 @@ fn sessions_that_end_every_four_seconds_cost_no_attempt() {
         begin.elapsed() < Duration::from_secs(15)
     });
     assert_delivered(&kafka, &topic, guard, calls, LONG);
-    let told = told.lock().unwrap();
-    assert!(told.is_empty(), "{told:?}");
+    assert_no_trouble("sessions that end", &told);
     println!("{calls} records in {:.1?}", begin.elapsed());
 }
