@@ -84,7 +84,7 @@ fn sizes_times_and_properties() {
         good().property("bootstrap.servers", "b:1"),
         &["`bootstrap.servers`", "twice", "`b:1`"],
     );
-    refused(good().property("acks", "1"), &["`acks`", "not supported"]);
+    refused(good().property("acks", "2"), &["`acks` is `2`", "`all`"]);
 }
 
 #[test]
