@@ -50,7 +50,6 @@ fn measured(contestant: &impl Contestant, shape: Shape, size: Size) -> Result<Me
         wall: nanos(begin.elapsed())?,
         call,
         lost: contestant.lost(),
-        idempotent: contestant.is_idempotent(),
     })
 }
 

@@ -41,32 +41,21 @@ pub(crate) trait Contestant: Sync {
     fn settle(&self) -> Result<(), Fault>;
     /// How many events it says are lost.
     fn lost(&self) -> u64;
-    /// Whether a retry of it may write a batch twice: not if this is `true`.
-    fn is_idempotent(&self) -> bool {
-        true
-    }
 }
 
 pub(crate) struct Ours {
     guard: WorkerGuard,
     values: Values,
-    idempotent: bool,
 }
 
 impl Ours {
     /// Becomes the subscriber of the process.
     pub(crate) fn start(servers: &str, topic: &str) -> Result<Self, Fault> {
-        // Idempotence: asked for by its name, and done without where the crate refuses it.
-        let wanted = builder(servers, topic)?.property("enable.idempotence", "true");
-        let (idempotent, (layer, guard)) = match wanted.build() {
-            Ok(built) => (true, built),
-            Err(_) => (false, builder(servers, topic)?.build()?),
-        };
+        let (layer, guard) = builder(servers, topic)?.build()?;
         tracing_subscriber::registry().with(layer).try_init()?;
         Ok(Self {
             guard,
             values: Values::new(),
-            idempotent,
         })
     }
 }
@@ -78,6 +67,7 @@ fn builder(servers: &str, topic: &str) -> Result<KafkaLayerBuilder, Fault> {
         .keep_newline(true)
         .compression(Compression::Lz4)
         .overflow(OverflowPolicy::Block { max_wait: LONG })
+        .property("enable.idempotence", "true")
         .property("linger.ms", LINGER_MS)
         .property("batch.size", BATCH_BYTES)
         .buffer_memory(BUFFER_KIB * 1024))
@@ -95,10 +85,6 @@ impl Contestant for Ours {
 
     fn lost(&self) -> u64 {
         self.guard.stats().dropped.total()
-    }
-
-    fn is_idempotent(&self) -> bool {
-        self.idempotent
     }
 }
 

@@ -73,9 +73,6 @@ fn in_parent(options: &Options) -> Result<bool, Fault> {
     if options.quick {
         println!("with few events: whether it works, not what it costs");
     }
-    if runs.iter().any(|(_, measure)| !measure.idempotent) {
-        println!("ours is not idempotent in this commit, the others are");
-    }
     println!("\n{}", table::print(&runs));
     Ok(is_complete)
 }

@@ -18,8 +18,6 @@ pub(crate) struct Measure {
     pub(crate) call: u64,
     /// Events that a producer said were lost.
     pub(crate) lost: u64,
-    /// Whether the producer was idempotent.
-    pub(crate) idempotent: bool,
 }
 
 impl fmt::Display for Measure {
@@ -31,12 +29,10 @@ impl fmt::Display for Measure {
             wall,
             call,
             lost,
-            idempotent,
         } = self;
-        let idempotent = u64::from(*idempotent);
         write!(
             f,
-            "{events} {client} {callers} {wall} {call} {lost} {idempotent}"
+            "{events} {client} {callers} {wall} {call} {lost}"
         )
     }
 }
@@ -47,7 +43,7 @@ impl FromStr for Measure {
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers: Result<Vec<u64>, _> = text.split_whitespace().map(str::parse).collect();
         let numbers = numbers.map_err(|error| format!("`{text}` is no measure: {error}"))?;
-        let [events, client, callers, wall, call, lost, idempotent] = numbers[..] else {
+        let [events, client, callers, wall, call, lost] = numbers[..] else {
             return Err(format!("`{text}` is no measure: seven numbers expected"));
         };
         Ok(Self {
@@ -57,7 +53,6 @@ impl FromStr for Measure {
             wall,
             call,
             lost,
-            idempotent: idempotent != 0,
         })
     }
 }
