@@ -54,8 +54,8 @@ const THREAD: &str = "tracing-kafka";
 /// record.
 ///
 /// The caller renders into a bounded queue and returns. A thread of the layer's own, `tracing-kafka`,
-/// gathers the records into batches, compresses them and sends them with acks = all, trying again
-/// until the delivery timeout. Whatever Kafka does, the caller never waits for it, unless
+/// gathers the records into batches, compresses them and sends them, trying again until the delivery
+/// timeout, without doubling or reordering any. Whatever Kafka does, the caller never waits for it, unless
 /// [`OverflowPolicy::Block`] is asked for.
 ///
 /// # Examples

@@ -42,10 +42,11 @@
 //! # What it is not
 //!
 //! * No Kafka client for other data: one layer, one topic, rendered events.
-//! * Not exactly once: a batch whose answer was lost is sent again, and may be there twice.
+//! * No transactions. Retries do not double records: the broker recognises a batch that comes again.
+//!   Where it cannot, since it has lost what it knew, [`Stats::possible_duplicates`] counts.
 //! * No export of spans: their names and fields show in the events inside them.
-//! * No keys or headers yet, no Kerberos, and no rolling files. What is not there has no setter;
-//!   nothing is accepted and ignored.
+//! * No Kerberos, and no rolling files yet. What is not there has no setter; nothing is accepted and
+//!   ignored.
 //!
 //! # Patterns
 //!
@@ -64,6 +65,15 @@
 //!
 //! [`JsonLayout`] writes JSON instead, one object a line, for readers of ECS, Logstash or GELF too.
 //! Anything else that turns an event into bytes is a [`Layout`].
+//!
+//! # Delivery
+//!
+//! A record is delivered once all in-sync replicas have it ([`Acks`]). Retries neither lose, double
+//! nor reorder ([`Idempotence`]). Records with a [`key`](KafkaLayerBuilder::key) go where the Java
+//! client would send them, others where there is least to do, or where a [`Partitioner`] says.
+//! [`header`](KafkaLayerBuilder::header) adds headers, and
+//! [`sequence_headers`](KafkaLayerBuilder::sequence_headers) those by which a consumer proves that
+//! nothing is missing. Every property of Kafka's own producer is known by its name: [`PROPERTIES`].
 //!
 //! # Security
 //!
