@@ -176,15 +176,16 @@ impl Producer {
         let Some(lane) = self.cluster.lanes.get(&index) else {
             return;
         };
+        // What is launched has to be in a request, so all that this takes comes first.
         let connection = self.cluster.connection_of(lane, now).cloned();
-        let Some(lane) = self.cluster.lanes.get_mut(&index) else {
+        let (Some(leader), Some(lane)) = (lane.leader, self.cluster.lanes.get_mut(&index)) else {
             return;
         };
         let launched = lane.launch(place, attempt, connection.as_ref());
         self.queue
             .ledger
             .sent_again(lane.take_possible_duplicates());
-        let (Some((bytes, accepted)), Some(leader)) = (launched, lane.leader) else {
+        let Some((bytes, accepted)) = launched else {
             return;
         };
         self.next_attempt += 1;
