@@ -16,6 +16,8 @@ const HEADER: [u8; 7] = [0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82];
 const END: [u8; 4] = [0; 4];
 /// The most that goes into a block, before compression.
 const BLOCK_BYTES: usize = 64 * 1024;
+/// The most that a block takes compressed.
+const MAX_BLOCK: usize = get_maximum_output_size(BLOCK_BYTES);
 /// In the length of a block: it is not compressed.
 const AS_IS: u32 = 1 << 31;
 
@@ -38,36 +40,37 @@ impl Encoder {
         }
     }
 
-    /// Compresses `records` behind `room` zero bytes; nothing if that fails.
+    /// Compresses `records` behind `room` bytes of any content; nothing if that fails.
     pub(super) fn compress(&mut self, room: usize, records: &[u8]) -> Option<&mut [u8]> {
-        let out = &mut self.out;
         let table = self.table.get_or_insert_with(CompressTable::large);
-        out.clear();
-        out.resize(room, 0);
-        out.extend_from_slice(&HEADER);
-        for block in records.chunks(BLOCK_BYTES) {
-            push_block(table, out, block)?;
+        // As much as it may ever take, and never less again: what is there is written over.
+        let blocks = records.len().div_ceil(BLOCK_BYTES);
+        let most = room + HEADER.len() + blocks * (4 + MAX_BLOCK) + END.len();
+        if self.out.len() < most {
+            self.out.resize(most, 0);
         }
-        out.extend_from_slice(&END);
-        Some(out.as_mut_slice())
+        let mut end = room + HEADER.len();
+        self.out.get_mut(room..end)?.copy_from_slice(&HEADER);
+        for block in records.chunks(BLOCK_BYTES) {
+            end += put_block(table, self.out.get_mut(end..)?, block)?;
+        }
+        let frame = self.out.get_mut(..end + END.len())?;
+        frame.get_mut(end..)?.copy_from_slice(&END);
+        Some(frame)
     }
 }
 
-/// Appends a block behind its length.
-fn push_block(table: &mut CompressTable, out: &mut Vec<u8>, block: &[u8]) -> Option<()> {
-    let begin = out.len();
-    out.resize(begin + 4 + get_maximum_output_size(block.len()), 0);
-    let (length, space) = out.get_mut(begin..)?.split_first_chunk_mut::<4>()?;
+/// Writes a block behind its length; answers how long both are.
+fn put_block(table: &mut CompressTable, out: &mut [u8], block: &[u8]) -> Option<usize> {
+    let (length, space) = out.split_first_chunk_mut::<4>()?;
     let packed = compress_into_with_table(block, space, table).ok()?;
     if packed < block.len() {
         *length = u32::try_from(packed).ok()?.to_le_bytes();
-        out.truncate(begin + 4 + packed);
-    } else {
-        *length = (u32::try_from(block.len()).ok()? | AS_IS).to_le_bytes();
-        out.truncate(begin + 4);
-        out.extend_from_slice(block);
+        return Some(4 + packed);
     }
-    Some(())
+    *length = (u32::try_from(block.len()).ok()? | AS_IS).to_le_bytes();
+    space.get_mut(..block.len())?.copy_from_slice(block);
+    Some(4 + block.len())
 }
 
 /// Undoes [`Encoder::compress`].
