@@ -3,6 +3,7 @@
 
 mod composition;
 mod delivery;
+mod errors;
 mod faults;
 mod files;
 mod harness;
@@ -10,6 +11,7 @@ mod idempotence;
 mod injection;
 mod inputs;
 mod kept;
+mod keys;
 mod matrix;
 mod outage;
 mod overflow;
