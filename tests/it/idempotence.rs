@@ -181,7 +181,7 @@ fn off_asks_for_no_id() {
 
 #[test]
 fn what_combines_with_idempotence_is_built_and_the_rest_is_refused_by_name() {
-    let build = |acks, idempotence: Option<_>, batches| {
+    let checked = |acks, idempotence: Option<_>, batches| {
         let mut builder = KafkaLayer::builder(["localhost:9092"], TOPIC)
             .acks(acks)
             .max_in_flight(batches);
@@ -205,7 +205,7 @@ fn what_combines_with_idempotence_is_built_and_the_rest_is_refused_by_name() {
                     None => acks == Acks::All,
                     Some(idempotence) => idempotence != Idempotence::Off,
                 };
-                let built = build(acks, idempotence, batches);
+                let built = checked(acks, idempotence, batches);
                 let expected = if is_wanted && acks != Acks::All {
                     Some("`acks`")
                 } else if batches == 0 || (batches > 5 && is_wanted) {
@@ -353,6 +353,29 @@ fn weather(broker: &TestBroker, seed: u64) {
     });
 }
 
+/// Moves leaders and restarts nodes for `time`, and until batches came again.
+fn shake(broker: &TestBroker, rig: &Rig, seed: u64, time: Duration) {
+    let mut choices = Choices::new(seed);
+    let end = Instant::now() + time;
+    while Instant::now() < end || rig.stats().duplicates_avoided == 0 {
+        assert!(Instant::now() < end + LONG, "the weather is too good");
+        let before = rig.stats().delivered;
+        wait_until("a delivery", || rig.stats().delivered > before);
+        let node = i32::try_from(choices.below(3)).unwrap();
+        let partition = i32::try_from(choices.below(4)).unwrap();
+        match choices.below(3) {
+            0 => {
+                broker.set_leader(TOPIC, partition, Some(node));
+            }
+            1 => {
+                broker.down(node);
+                broker.up(node).unwrap();
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Logs from four threads while leaders move, nodes die and answers get lost.
 fn storm(max_in_flight: usize, seed: u64, time: Duration) {
     let broker = TestBroker::builder()
@@ -389,24 +412,7 @@ fn storm(max_in_flight: usize, seed: u64, time: Duration) {
                 });
             });
         }
-        let mut choices = Choices::new(seed);
-        let end = Instant::now() + time;
-        while Instant::now() < end {
-            let before = rig.stats().delivered;
-            wait_until("a delivery", || rig.stats().delivered > before);
-            let node = i32::try_from(choices.below(3)).unwrap();
-            let partition = i32::try_from(choices.below(4)).unwrap();
-            match choices.below(3) {
-                0 => {
-                    broker.set_leader(TOPIC, partition, Some(node));
-                }
-                1 => {
-                    broker.down(node);
-                    broker.up(node).unwrap();
-                }
-                _ => {}
-            }
-        }
+        shake(&broker, &rig, seed, time);
         stop.store(true, Ordering::Relaxed);
     });
     broker.clear_faults();
@@ -418,7 +424,6 @@ fn storm(max_in_flight: usize, seed: u64, time: Duration) {
     let tally = Tally::of(&broker);
     assert_eq!((tally.distinct, tally.copies), (stats.offered, 0), "{name}");
     assert_eq!(stats.possible_duplicates, 0, "{name}");
-    assert!(stats.duplicates_avoided > 0, "{name}: the weather was good");
     assert_order(&broker, &name);
 }
 
@@ -438,25 +443,25 @@ fn assert_order(broker: &TestBroker, name: &str) {
 
 #[test]
 fn one_in_flight_in_a_storm() {
-    storm(1, 11, Duration::from_secs(2));
+    storm(1, 11, Duration::from_millis(1_500));
 }
 
 #[test]
 fn two_in_flight_in_a_storm() {
-    storm(2, 22, Duration::from_secs(2));
+    storm(2, 22, Duration::from_millis(1_500));
 }
 
 #[test]
 fn three_in_flight_in_a_storm() {
-    storm(3, 33, Duration::from_secs(2));
+    storm(3, 33, Duration::from_millis(1_500));
 }
 
 #[test]
 fn four_in_flight_in_a_storm() {
-    storm(4, 44, Duration::from_secs(2));
+    storm(4, 44, Duration::from_millis(1_500));
 }
 
 #[test]
 fn five_in_flight_in_a_storm() {
-    storm(5, 55, Duration::from_secs(2));
+    storm(5, 55, Duration::from_millis(1_500));
 }

@@ -4,6 +4,7 @@
 mod codecs;
 mod composition;
 mod delivery;
+mod errors;
 mod faults;
 mod files;
 #[path = "../support/gate.rs"]
@@ -13,6 +14,7 @@ mod idempotence;
 mod injection;
 mod inputs;
 mod kept;
+mod keys;
 mod matrix;
 mod outage;
 mod overflow;

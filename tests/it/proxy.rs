@@ -182,7 +182,7 @@ async fn read(mut from: OwnedReadHalf, pieces: mpsc::Sender<Piece>, way: Way, se
         return;
     }
     drop(pieces);
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn lateness(way: &Way, choices: &mut Choices) -> Duration {

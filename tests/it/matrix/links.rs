@@ -60,7 +60,7 @@ fn f6_connections_cut_at_any_byte_lose_nothing_and_double_nothing() {
                     std::thread::park_timeout(Duration::from_millis(2));
                 }
             });
-            let end = Instant::now() + Duration::from_secs(3);
+            let end = Instant::now() + Duration::from_secs(2);
             wait_until("cuts", || {
                 Instant::now() > end && proxy.cuts() >= 10 && rig.stats().delivered > 0
             });

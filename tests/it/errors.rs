@@ -1,0 +1,161 @@
+//! Every error code that an answer to a producer can carry, met once: what becomes of the batch.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tracing_kafka::DropReason;
+use tracing_kafka::Health;
+use tracing_kafka_broker::Api;
+use tracing_kafka_broker::Fault;
+use tracing_kafka_broker::Record;
+use tracing_kafka_broker::TestBroker;
+
+use crate::harness::Rig;
+use crate::support::TOPIC;
+use crate::support::kafka;
+use crate::support::wait_until;
+
+/// What is promised for a batch that met an error once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Promise {
+    /// It is sent again.
+    Again,
+    /// It was there already: it counts as delivered.
+    Known,
+    /// It is sent in parts.
+    InParts,
+    /// Health is `Misconfigured`, and it is sent again after a long wait.
+    Slowly,
+}
+
+fn promise(code: i16) -> Promise {
+    match code {
+        46 => Promise::Known,
+        10 | 18 | 32 | 87 => Promise::InParts,
+        17 | 21 | 29 | 31 | 35 | 43 | 44 | 53 | 58 | 76 => Promise::Slowly,
+        _ => Promise::Again,
+    }
+}
+
+/// The codes that the crate has a name for, and some of the future.
+fn codes() -> Vec<i16> {
+    let source = include_str!("../../src/kafka/wire/codes.rs");
+    let code = |line: &str| {
+        let (code, name) = line.trim().strip_prefix('(')?.split_once(", \"")?;
+        name.ends_with("\"),").then(|| code.parse().ok()).flatten()
+    };
+    let mut codes: Vec<i16> = source.lines().filter_map(code).collect();
+    assert!(codes.len() >= 60, "{codes:?}");
+    codes.retain(|code| *code != 0);
+    codes.extend([118, 12_345, i16::MAX, i16::MIN]);
+    codes
+}
+
+fn one_partition() -> TestBroker {
+    let broker = TestBroker::builder().start_blocking().unwrap();
+    broker.create_topic(TOPIC, 1);
+    broker
+}
+
+fn meets(code: i16) {
+    let promise = promise(code);
+    let broker = one_partition();
+    let rig = Rig::new(kafka(&broker).delivery_timeout(Duration::from_secs(3)));
+    rig.log(0..2);
+    rig.flush();
+    let before = broker.requests(Api::Produce);
+    broker.fault(
+        Api::Produce,
+        match promise {
+            Promise::Known => Fault::AppendThenError(code),
+            _ => Fault::Error(code),
+        },
+    );
+    rig.log(2..6);
+    if promise == Promise::Slowly {
+        rig.wait_for(Health::Misconfigured);
+    }
+    rig.flush();
+    assert_eq!(rig.guard.health(), Health::Healthy, "error {code}");
+    let requests = broker.requests(Api::Produce) - before;
+    let expected = match promise {
+        Promise::Known => 1,
+        Promise::Again | Promise::Slowly => 2,
+        Promise::InParts => 3,
+    };
+    assert_eq!(requests, expected, "error {code}: {promise:?}");
+    let stats = rig.end_exactly(&broker);
+    let avoided = if promise == Promise::Known { 4 } else { 0 };
+    assert_eq!(stats.duplicates_avoided, avoided, "error {code}");
+}
+
+/// Four at a time: most of it is waiting.
+#[test]
+fn each_code_has_the_outcome_that_is_promised_for_it() {
+    let codes = codes();
+    std::thread::scope(|scope| {
+        for part in codes.chunks(codes.len().div_ceil(4)) {
+            scope.spawn(|| part.iter().copied().for_each(meets));
+        }
+    });
+}
+
+#[test]
+fn what_is_too_large_or_refused_alone_is_dropped_for_that_reason() {
+    for (code, reason) in [
+        (10, DropReason::TooLarge),
+        (18, DropReason::TooLarge),
+        (32, DropReason::Rejected),
+        (87, DropReason::Rejected),
+    ] {
+        let broker = one_partition();
+        broker.fault(Api::Produce, Fault::Error(code));
+        let rig = Rig::new(kafka(&broker));
+        rig.log(0..1);
+        rig.flush();
+        assert_eq!(rig.stats().dropped.get(reason), 1, "error {code}");
+        rig.log(1..2);
+        let stats = rig.end();
+        assert_eq!((stats.delivered, stats.dropped.total()), (1, 1));
+        assert_eq!(broker.count(TOPIC), 1);
+    }
+}
+
+#[test]
+fn an_error_of_the_future_that_stays_is_the_fault_of_some_record_in_the_end() {
+    let broker = one_partition();
+    broker.refuse_records(12_345, false, |record| record.text() == "5");
+    let rig = Rig::new(kafka(&broker));
+    rig.log(0..8);
+    let stats = rig.end();
+    assert_eq!(stats.dropped.get(DropReason::Rejected), 1, "{stats}");
+    assert_eq!(stats.delivered, 7);
+    let records = broker.all_records(TOPIC);
+    let read: BTreeSet<String> = records.iter().map(Record::text).collect();
+    assert_eq!((read.len(), records.len()), (7, 7), "once each");
+}
+
+#[test]
+fn a_batch_whose_outcome_is_not_known_is_not_doubled_by_what_comes_next() {
+    // Appended, and told otherwise; then refused for what is in it, or out of step.
+    for first in [Fault::LostAnswer, Fault::AppendThenError(7)] {
+        for second in [
+            Fault::Error(19),
+            Fault::Error(6),
+            Fault::Error(2),
+            Fault::Cut,
+        ] {
+            let broker = one_partition();
+            let rig = Rig::new(kafka(&broker).max_in_flight(5));
+            rig.log(0..10);
+            rig.flush();
+            broker.fault(Api::Produce, first.clone());
+            broker.fault(Api::Produce, second);
+            rig.log(10..20);
+            rig.flush();
+            wait_until("both", || broker.pending_faults(Api::Produce) == 0);
+            let stats = rig.end_exactly(&broker);
+            assert_eq!(stats.duplicates_avoided, 10);
+        }
+    }
+}
