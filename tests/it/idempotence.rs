@@ -50,6 +50,8 @@ fn every_record_has_an_id_an_epoch_and_the_next_sequence() {
         let rig = Rig::new(kafka(&broker).max_in_flight(max_in_flight).batch_size(500));
         for round in 0..20 {
             rig.log(round * 100..(round + 1) * 100);
+            // A batch ends here, so that each partition has its turns.
+            rig.flush();
         }
         rig.end_exactly(&broker);
         let mut ids = Vec::new();
