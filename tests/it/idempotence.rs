@@ -23,6 +23,7 @@ use tracing_kafka_broker::TestBroker;
 use crate::harness::Choices;
 use crate::harness::Rig;
 use crate::harness::Tally;
+use crate::harness::at_once;
 use crate::support::LONG;
 use crate::support::TOPIC;
 use crate::support::broker;
@@ -88,21 +89,24 @@ fn a_broker_that_is_loading_is_asked_again() {
 
 #[test]
 fn errors_of_a_coordinator_that_pass_are_waited_out() {
-    for idempotence in [Idempotence::Required, Idempotence::Preferred] {
-        let broker = one_partition();
-        for code in [7, 14, 15, 16, 51] {
-            broker.fault(Api::InitProducerId, Fault::Error(code));
-        }
-        broker.fault(Api::InitProducerId, Fault::Cut);
-        broker.fault(Api::InitProducerId, Fault::LostAnswer);
-        let rig = Rig::new(kafka(&broker).idempotence(idempotence));
-        rig.log(0..100);
-        rig.flush();
-        assert_eq!(rig.guard.health(), Health::Healthy);
-        rig.end_exactly(&broker);
-        assert_eq!(broker.pending_faults(Api::InitProducerId), 0);
-        assert!(stamps(&broker)[0].0 >= 0, "{idempotence:?} went on without");
-    }
+    at_once(
+        [Idempotence::Required, Idempotence::Preferred],
+        |idempotence| {
+            let broker = one_partition();
+            for code in [7, 14, 15, 16, 51] {
+                broker.fault(Api::InitProducerId, Fault::Error(code));
+            }
+            broker.fault(Api::InitProducerId, Fault::Cut);
+            broker.fault(Api::InitProducerId, Fault::LostAnswer);
+            let rig = Rig::new(kafka(&broker).idempotence(idempotence));
+            rig.log(0..100);
+            rig.flush();
+            assert_eq!(rig.guard.health(), Health::Healthy);
+            rig.end_exactly(&broker);
+            assert_eq!(broker.pending_faults(Api::InitProducerId), 0);
+            assert!(stamps(&broker)[0].0 >= 0, "{idempotence:?} went on without");
+        },
+    );
 }
 
 /// Without a permission, and without the request itself.
@@ -122,7 +126,7 @@ fn refusing() -> [(TestBroker, &'static str); 2] {
 
 #[test]
 fn required_sends_nothing_where_an_id_is_refused_and_recovers_without_a_restart() {
-    for (broker, reason) in refusing() {
+    at_once(refusing(), |(broker, reason)| {
         let rig = Rig::new(kafka(&broker).delivery_timeout(Duration::from_secs(6)));
         rig.log(0..100);
         rig.wait_for(Health::Misconfigured);
@@ -139,14 +143,14 @@ fn required_sends_nothing_where_an_id_is_refused_and_recovers_without_a_restart(
             let stats = rig.end();
             assert_eq!(stats.dropped.get(DropReason::Deadline), 100, "{stats}");
             assert_eq!(broker.count(TOPIC), 0);
-            continue;
+            return;
         }
         broker.clear_faults();
         rig.flush();
         assert_eq!(rig.guard.health(), Health::Healthy);
         rig.end_exactly(&broker);
         assert!(stamps(&broker).iter().all(|stamp| stamp.0 >= 0));
-    }
+    });
 }
 
 #[test]

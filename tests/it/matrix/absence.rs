@@ -122,7 +122,7 @@ fn f2_a_broker_that_dies_and_comes_back_costs_nothing() {
                 }
             });
         }
-        for _ in 0..8 {
+        for _ in 0..5 {
             let before = rig.stats().delivered;
             wait_until("deliveries", || rig.stats().delivered > before + 200);
             broker.down_all();

@@ -16,6 +16,7 @@ use tracing_kafka_broker::TestBroker;
 
 use crate::harness::BlackHole;
 use crate::harness::Rig;
+use crate::harness::at_once;
 use crate::harness::closed_port;
 use crate::proxy::Proxy;
 use crate::proxy::Way;
@@ -77,7 +78,7 @@ fn f11_leaders_that_move_and_nodes_that_die_in_turn_cost_nothing() {
 /// F12: as long as it takes, and not in a hurry. The leader may have the batch (20) or not (19).
 #[test]
 fn f12_missing_replicas_are_waited_for() {
-    for fault in [Fault::Error(19), Fault::AppendThenError(20)] {
+    at_once([Fault::Error(19), Fault::AppendThenError(20)], |fault| {
         let broker = broker();
         let rig = Rig::new(kafka(&broker));
         rig.log(0..100);
@@ -93,7 +94,7 @@ fn f12_missing_replicas_are_waited_for() {
         broker.clear_faults();
         let stats = rig.end_exactly(&broker);
         assert_eq!(stats.delivered, 200);
-    }
+    });
 }
 
 /// F13: an answer with a throttle is a success, and the pause is kept. A quota is in `compose/`.
@@ -174,7 +175,7 @@ fn f20_a_node_whose_disk_failed_is_tried_again_until_another_one_leads() {
 #[test]
 fn f21_an_advertised_address_that_cannot_be_reached_is_named_and_not_hammered() {
     let hole = BlackHole::new();
-    for port in [closed_port(), hole.address.port()] {
+    at_once([closed_port(), hole.address.port()], |port| {
         let broker = broker();
         broker.advertise(0, Some(("127.0.0.1", port)));
         let rig = Rig::new(kafka(&broker).connect_timeout(Duration::from_millis(400)));
@@ -191,5 +192,5 @@ fn f21_an_advertised_address_that_cannot_be_reached_is_named_and_not_hammered() 
         broker.advertise(0, None);
         let stats = rig.end_exactly(&broker);
         assert_eq!(stats.delivered, 100);
-    }
+    });
 }

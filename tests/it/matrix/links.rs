@@ -16,6 +16,7 @@ use tracing_kafka_broker::TestBroker;
 use crate::harness::Choices;
 use crate::harness::Rig;
 use crate::harness::Tally;
+use crate::harness::at_once;
 use crate::harness::noise;
 use crate::proxy::Proxy;
 use crate::proxy::Way;
@@ -37,7 +38,7 @@ fn anywhere(choices: &mut Choices) -> Way {
 /// F6, mode B.
 #[test]
 fn f6_connections_cut_at_any_byte_lose_nothing_and_double_nothing() {
-    for max_in_flight in [1, 5] {
+    at_once([1, 5], |max_in_flight| {
         let broker = broker();
         let proxy = Proxy::new(&broker, 6, |choices| match choices.below(2) {
             0 => (anywhere(choices), Way::default()),
@@ -69,7 +70,7 @@ fn f6_connections_cut_at_any_byte_lose_nothing_and_double_nothing() {
         proxy.set(|_| <(Way, Way)>::default());
         println!("{} cuts, {}", proxy.cuts(), rig.stats());
         rig.end_exactly(&broker);
-    }
+    });
 }
 
 /// F7: of each batch whose answer got lost the broker says that it has it.
@@ -109,30 +110,33 @@ fn f7_without_idempotence_each_lost_answer_is_a_copy_and_is_counted() {
 #[test]
 fn f8_answers_that_are_none_end_the_connection_and_are_asked_for_again() {
     let limit = Duration::from_millis(600);
-    for api in [
-        Api::ApiVersions,
-        Api::Metadata,
-        Api::InitProducerId,
-        Api::Produce,
-    ] {
-        let broker = broker();
-        let faults = [
-            Fault::HalfAnswer,
-            Fault::Garbage,
-            Fault::WrongCorrelation,
-            Fault::Oversize,
-        ];
-        for fault in faults {
-            broker.fault(api, fault);
-        }
-        let rig = Rig::new(kafka(&broker).request_timeout(limit).connect_timeout(limit));
-        rig.log(0..100);
-        rig.flush();
-        assert_eq!(broker.pending_faults(api), 0, "{api:?}");
-        rig.log(100..200);
-        let stats = rig.end_exactly(&broker);
-        assert_eq!(stats.delivered, 200, "{api:?}");
-    }
+    at_once(
+        [
+            Api::ApiVersions,
+            Api::Metadata,
+            Api::InitProducerId,
+            Api::Produce,
+        ],
+        |api| {
+            let broker = broker();
+            let faults = [
+                Fault::HalfAnswer,
+                Fault::Garbage,
+                Fault::WrongCorrelation,
+                Fault::Oversize,
+            ];
+            for fault in faults {
+                broker.fault(api, fault);
+            }
+            let rig = Rig::new(kafka(&broker).request_timeout(limit).connect_timeout(limit));
+            rig.log(0..100);
+            rig.flush();
+            assert_eq!(broker.pending_faults(api), 0, "{api:?}");
+            rig.log(100..200);
+            let stats = rig.end_exactly(&broker);
+            assert_eq!(stats.delivered, 200, "{api:?}");
+        },
+    );
 }
 
 /// A broker with one partition behind a link that is `way` in both directions.
@@ -180,7 +184,7 @@ fn f9_a_slow_link_presses_back_without_timeouts_and_with_whole_batches() {
 /// F10, with times a third of those of the row.
 #[test]
 fn f10_a_late_link_with_stalls_costs_time_only() {
-    for max_in_flight in [1, 5] {
+    at_once([1, 5], |max_in_flight| {
         let (broker, _proxy) = behind(Way {
             latency: Duration::from_millis(80),
             jitter: Duration::from_millis(30),
@@ -212,5 +216,5 @@ fn f10_a_late_link_with_stalls_costs_time_only() {
         assert!(took < allowed, "{took:?} for {batches} batches");
         assert_eq!(rig.errors(), [""; 0]);
         rig.end_exactly(&broker);
-    }
+    });
 }

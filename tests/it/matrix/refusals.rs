@@ -15,6 +15,7 @@ use tracing_kafka_broker::TestBroker;
 
 use crate::harness::Rig;
 use crate::harness::Tally;
+use crate::harness::at_once;
 use crate::support::TOPIC;
 use crate::support::broker;
 use crate::support::kafka;
@@ -37,35 +38,38 @@ fn times_of(broker: &TestBroker, api: Api) -> Arc<Mutex<Vec<Instant>>> {
 /// succeeds.
 #[test]
 fn f15_what_a_person_has_to_mend_is_told_and_tried_twice_a_minute_at_most() {
-    for (api, code) in [
-        (Api::Produce, 29),
-        (Api::Produce, 58),
-        (Api::Metadata, 29),
-        (Api::Metadata, 58),
-    ] {
-        let broker = broker();
-        broker.fault_always(api, Fault::Error(code));
-        let times = times_of(&broker, api);
-        let rig = Rig::new(kafka(&broker).delivery_timeout(Duration::from_secs(6)));
-        let start = Instant::now();
-        // For all three partitions.
-        for number in 0..3 {
-            rig.log(number * 10..(number + 1) * 10);
-            wait_until("the batch", || rig.stats().offered > 0);
-        }
-        rig.wait_for(Health::Misconfigured);
-        assert!(start.elapsed() < Duration::from_secs(5));
-        wait_until("a second attempt", || times.lock().unwrap().len() >= 2);
-        broker.clear_faults();
-        let stats = rig.end_exactly(&broker);
-        assert_eq!(stats.delivered, 30);
-        let times = times.lock().unwrap();
-        let gap = times[1] - times[0];
-        assert!(
-            gap >= Duration::from_millis(1_400),
-            "{api:?} {code}: {gap:?}"
-        );
-    }
+    at_once(
+        [
+            (Api::Produce, 29),
+            (Api::Produce, 58),
+            (Api::Metadata, 29),
+            (Api::Metadata, 58),
+        ],
+        |(api, code)| {
+            let broker = broker();
+            broker.fault_always(api, Fault::Error(code));
+            let times = times_of(&broker, api);
+            let rig = Rig::new(kafka(&broker).delivery_timeout(Duration::from_secs(6)));
+            let start = Instant::now();
+            // For all three partitions.
+            for number in 0..3 {
+                rig.log(number * 10..(number + 1) * 10);
+                wait_until("the batch", || rig.stats().offered > 0);
+            }
+            rig.wait_for(Health::Misconfigured);
+            assert!(start.elapsed() < Duration::from_secs(5));
+            wait_until("a second attempt", || times.lock().unwrap().len() >= 2);
+            broker.clear_faults();
+            let stats = rig.end_exactly(&broker);
+            assert_eq!(stats.delivered, 30);
+            let times = times.lock().unwrap();
+            let gap = times[1] - times[0];
+            assert!(
+                gap >= Duration::from_millis(1_400),
+                "{api:?} {code}: {gap:?}"
+            );
+        },
+    );
 }
 
 /// F15: all partitions wait for the same person.
