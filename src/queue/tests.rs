@@ -169,33 +169,6 @@ fn what_can_never_fit_is_too_large_and_waits_for_nothing() {
     assert_eq!(stats.queued, 1, "{stats}");
 }
 
-#[test]
-fn a_caller_that_waits_hears_of_the_last_chunk_however_few_they_are() {
-    let policy = OverflowPolicy::Block {
-        max_wait: Duration::from_secs(60),
-    };
-    // Five chunks, one event in each.
-    let queue = Queue::new(5 * 1024, 1024, policy, Arc::new(Rings::default()));
-    let start = Instant::now();
-    std::thread::scope(|scope| {
-        scope.spawn(|| (0..20).for_each(|_| push(&queue, Level::ERROR, &[0; 900])));
-        let mut seen = 0;
-        while seen < 20 {
-            if start.elapsed() > Duration::from_secs(30) {
-                queue.close(DropReason::Shutdown);
-                break;
-            }
-            // The last five have room.
-            if queue.waiting.load(Ordering::SeqCst) > 0 || seen >= 15 {
-                seen += drain(&queue).len();
-            } else {
-                std::thread::yield_now();
-            }
-        }
-    });
-    assert_eq!(queue.stats().dropped.total(), 0, "{}", queue.stats());
-}
-
 /// Wakes the thread that made it.
 #[derive(Debug)]
 struct Unpark(std::thread::Thread);
