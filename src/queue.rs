@@ -48,8 +48,6 @@ pub(crate) use merge::in_time_order;
 
 /// The chunk that a shard leases at a time, where the budget is not smaller than a few of them.
 const CHUNK: usize = 64 * 1024;
-/// Who waits for room hears of so many chunks at once: waking all takes longer than filling one.
-const TOLD_AT_ONCE: usize = 8;
 
 /// Wakes the worker, from any thread, without waiting.
 pub(crate) trait Wake: Send + Sync + fmt::Debug {
@@ -79,8 +77,6 @@ pub(crate) struct Queue {
     room: Mutex<()>,
     room_came: Condvar,
     waiting: AtomicUsize,
-    /// Chunks that the worker has yet to give back; it alone writes this.
-    taken: AtomicUsize,
     format_failures: AtomicU64,
     waker: Arc<dyn Wake>,
 }
@@ -148,7 +144,6 @@ impl Queue {
             room: Mutex::new(()),
             room_came: Condvar::new(),
             waiting: AtomicUsize::new(0),
-            taken: AtomicUsize::new(0),
             format_failures: AtomicU64::new(0),
             waker,
         }
@@ -380,7 +375,6 @@ impl Queue {
         }
         drop(shards);
         drop(entries);
-        self.taken.store(chunks.len(), Ordering::Relaxed);
         // The next round may well need twice as many.
         self.budget
             .provision(self.budget.idle_spares().max(2 * (chunks.len() - from)));
@@ -395,11 +389,7 @@ impl Queue {
     /// where it took `before`.
     pub(crate) fn give_back(&self, chunk: Chunk, before: usize, after: usize) {
         self.budget.give_back(chunk.bytes, before, after);
-        let left = self.taken.load(Ordering::Relaxed).saturating_sub(1);
-        self.taken.store(left, Ordering::Relaxed);
-        if left.is_multiple_of(TOLD_AT_ONCE) {
-            self.tell_waiting();
-        }
+        self.tell_waiting();
     }
 
     /// What the worker holds in forms of its own takes `after` bytes now, where it took `before`.
@@ -417,8 +407,7 @@ impl Queue {
         }
         fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) > 0 {
-            // Who looked before the room came sleeps then; who is woken needs the lock.
-            drop(self.room.lock().unwrap_or_else(PoisonError::into_inner));
+            let _room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
             self.room_came.notify_all();
         }
     }
