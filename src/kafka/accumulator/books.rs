@@ -8,6 +8,9 @@ use crate::kafka::wire::BatchContents;
 use crate::kafka::wire::Compressor;
 use crate::kafka::wire::RecordBatch;
 
+/// The most that an empty batch of a partition keeps for the next records.
+const KEEP_BYTES: usize = 16 * 1024;
+
 /// What there is of batches, wherever they are.
 #[derive(Debug)]
 pub(super) struct Books {
@@ -40,6 +43,10 @@ impl Books {
         };
         self.open_bytes -= lot.open_bytes();
         let sealed = lot.open.seal(&mut self.compressor);
+        if is_bound {
+            // There is one for each partition, most of which may not be needed for long.
+            lot.open.shrink(KEEP_BYTES);
+        }
         let id = self.next_id;
         self.next_id += 1;
         self.outstanding.insert(id, 1);

@@ -213,6 +213,24 @@ fn keys_wait_for_the_number_of_partitions_and_then_go_where_they_belong() {
 }
 
 #[test]
+fn what_partitions_have_sent_takes_no_memory() {
+    let now = Instant::now();
+    let mut accumulator = accumulator(1_000_000);
+    accumulator.set_partitions(50);
+    for number in 0..500_u16 {
+        let value = vec![b'x'; 20_000];
+        push_keyed(&mut accumulator, Some(&number.to_be_bytes()), &value, now);
+    }
+    let capacity = |accumulator: &Accumulator| -> usize {
+        accumulator.lots().map(|lot| lot.open.capacity()).sum()
+    };
+    assert!(capacity(&accumulator) > 5_000_000);
+    assert!(capacity(&accumulator) < 3 * accumulator.held_bytes());
+    accumulator.mark();
+    assert!(capacity(&accumulator) <= 52 * 16 * 1024);
+}
+
+#[test]
 fn keys_of_a_partition_that_is_gone_move_and_others_go_anywhere() {
     let now = Instant::now();
     let mut accumulator = accumulator(1000);

@@ -112,6 +112,19 @@ impl RecordBatch {
             .saturating_add(record.headers.bytes.len())
     }
 
+    /// Gives the buffer back if it is empty and takes more than `most` bytes.
+    pub(crate) fn shrink(&mut self, most: usize) {
+        if self.is_empty() && self.buffer.capacity() > most {
+            self.buffer = vec![0; HEADER_BYTES];
+        }
+    }
+
+    /// Bytes that the buffer takes.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// Bytes so far, uncompressed, the header included.
     pub(crate) fn len(&self) -> usize {
         self.buffer.len()
