@@ -22,6 +22,7 @@ use tracing_kafka_broker::TestBroker;
 
 use crate::harness::Choices;
 use crate::harness::Rig;
+use crate::harness::Stop;
 use crate::harness::Tally;
 use crate::harness::at_once;
 use crate::support::LONG;
@@ -401,6 +402,7 @@ fn storm(max_in_flight: usize, seed: u64, time: Duration) {
     let stop = AtomicBool::new(false);
     let logged = AtomicU32::new(0);
     std::thread::scope(|scope| {
+        let _stop = Stop(&stop);
         for thread in 0..4 {
             let (rig, stop, logged) = (&rig, &stop, &logged);
             scope.spawn(move || {
@@ -419,7 +421,6 @@ fn storm(max_in_flight: usize, seed: u64, time: Duration) {
             });
         }
         shake(&broker, &rig, seed, time);
-        stop.store(true, Ordering::Relaxed);
     });
     broker.clear_faults();
     let stats = rig.end();

@@ -337,9 +337,7 @@ fn a_consumer_proves_by_sequence_headers_that_what_is_missing_was_dropped() {
                     (0..500).for_each(|number| tracing::info!("{thread} {number}"));
                 });
                 // Comes when there is room, so that what is missing is not at the end.
-                while rig.guard.health() != Health::Healthy {
-                    std::thread::park_timeout(Duration::from_millis(1));
-                }
+                rig.wait_for(Health::Healthy);
                 rig.with(|| tracing::error!("{thread} last"));
             });
         }

@@ -17,6 +17,7 @@ use tracing_kafka_broker::Fault;
 
 use crate::harness::BlackHole;
 use crate::harness::Rig;
+use crate::harness::Stop;
 use crate::harness::Tally;
 use crate::support::LONG;
 use crate::support::TOPIC;
@@ -113,6 +114,7 @@ fn f2_a_broker_that_dies_and_comes_back_costs_nothing() {
     let stop = AtomicBool::new(false);
     let next = AtomicU32::new(0);
     std::thread::scope(|scope| {
+        let _stop = Stop(&stop);
         for _ in 0..2 {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
@@ -129,7 +131,6 @@ fn f2_a_broker_that_dies_and_comes_back_costs_nothing() {
             wait_until("the trouble", || rig.guard.health() != Health::Healthy);
             broker.up_all().unwrap();
         }
-        stop.store(true, Ordering::Relaxed);
     });
     let stats = rig.end_exactly(&broker);
     assert_eq!(stats.offered, u64::from(next.into_inner()));

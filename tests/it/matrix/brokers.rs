@@ -16,6 +16,7 @@ use tracing_kafka_broker::TestBroker;
 
 use crate::harness::BlackHole;
 use crate::harness::Rig;
+use crate::harness::Stop;
 use crate::harness::at_once;
 use crate::harness::closed_port;
 use crate::proxy::Proxy;
@@ -51,6 +52,7 @@ fn f11_leaders_that_move_and_nodes_that_die_in_turn_cost_nothing() {
         let stop = AtomicBool::new(false);
         let next = AtomicU32::new(0);
         std::thread::scope(|scope| {
+            let _stop = Stop(&stop);
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     let from = next.fetch_add(50, Ordering::Relaxed);
@@ -69,7 +71,6 @@ fn f11_leaders_that_move_and_nodes_that_die_in_turn_cost_nothing() {
                 wait_until("deliveries", || rig.stats().delivered > before + 300);
                 broker.up(node).unwrap();
             }
-            stop.store(true, Ordering::Relaxed);
         });
         rig.end_exactly(&broker);
     }

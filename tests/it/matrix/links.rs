@@ -15,6 +15,7 @@ use tracing_kafka_broker::TestBroker;
 
 use crate::harness::Choices;
 use crate::harness::Rig;
+use crate::harness::Stop;
 use crate::harness::Tally;
 use crate::harness::at_once;
 use crate::harness::noise;
@@ -54,6 +55,7 @@ fn f6_connections_cut_at_any_byte_lose_nothing_and_double_nothing() {
         let stop = AtomicBool::new(false);
         let next = AtomicU32::new(0);
         std::thread::scope(|scope| {
+            let _stop = Stop(&stop);
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     let from = next.fetch_add(50, Ordering::Relaxed);
@@ -65,7 +67,6 @@ fn f6_connections_cut_at_any_byte_lose_nothing_and_double_nothing() {
             wait_until("cuts", || {
                 Instant::now() > end && proxy.cuts() >= 10 && rig.stats().delivered > 0
             });
-            stop.store(true, Ordering::Relaxed);
         });
         proxy.set(|_| <(Way, Way)>::default());
         println!("{} cuts, {}", proxy.cuts(), rig.stats());
