@@ -309,7 +309,8 @@ impl KafkaLayerBuilder {
 
     /// Sets how long a record may take from the event to the acknowledgement, all attempts
     /// included; then it is dropped and counted as [`Deadline`](crate::DropReason::Deadline). At
-    /// least linger and request timeout together.
+    /// least linger and request timeout together. A request that was begun in time may end up to a
+    /// quarter of it later.
     ///
     /// Kafka property `delivery.timeout.ms`. Defaults to 120 s.
     pub fn delivery_timeout(mut self, timeout: Duration) -> Self {

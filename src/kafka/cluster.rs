@@ -181,39 +181,41 @@ impl Cluster {
             self.meet(broker.id, &broker.address, now);
         }
         let mut homeless = Vec::new();
-        self.lanes.retain(|index, lane| {
-            let exists = view.partitions.iter().any(|p| p.index == *index);
-            if exists {
-                return true;
+        for (index, lane) in &mut self.lanes {
+            if view.partitions.iter().any(|p| p.index == *index) {
+                continue;
             }
+            // It is kept: should it come back, a sequence must not be given twice.
             lane.leader = None;
             if lane.is_out() {
                 // Its answer says the same in a moment.
                 self.is_stale = true;
-                return true;
+            } else {
+                homeless.extend(lane.vacate());
             }
-            homeless.extend(lane.clear());
-            false
-        });
+        }
         if let Some(last) = view.partitions.last() {
             self.partitions = last.index.saturating_add(1);
         }
         for partition in &view.partitions {
-            self.lane(partition.index, now).leader = partition.leader;
+            self.lane(partition.index, now, partition.leader);
         }
         homeless
     }
 
-    /// The partition `index`; a new one begins as those have that got the least so far.
-    fn lane(&mut self, index: i32, now: Instant) -> &mut Lane {
-        let sent = self.lanes.values().map(|lane| lane.bytes_sent).min();
+    /// The partition `index` is led by `leader`. One that is new, or was not led, begins as those have
+    /// that got the least so far: it is not to get everything until it has as much.
+    fn lane(&mut self, index: i32, now: Instant, leader: Option<i32>) {
+        let led = self.lanes.values().filter(|lane| lane.leader.is_some());
+        let least = led.map(|lane| lane.bytes_sent).min().unwrap_or(0);
         let is_idempotent = self.identity.is_wanted();
         let range = self.retry_backoff;
-        self.lanes.entry(index).or_insert_with(|| {
-            let mut lane = Lane::new(is_idempotent, backoff(range), now);
-            lane.bytes_sent = sent.unwrap_or(0);
-            lane
-        })
+        let new = || Lane::new(is_idempotent, backoff(range), now);
+        let lane = self.lanes.entry(index).or_insert_with(new);
+        if lane.leader.is_none() {
+            lane.bytes_sent = lane.bytes_sent.max(least);
+        }
+        lane.leader = leader;
     }
 
     /// A broker of this id is at this address now; a connection to another address is dropped.

@@ -174,9 +174,16 @@ impl Lane {
         }
     }
 
-    /// Goes on without idempotence.
+    /// Goes on without idempotence. What may have arrived is counted when it is sent again.
     pub(super) fn give_up_identity(&mut self) {
-        self.sequences = None;
+        if self.sequences.take().is_none() {
+            return;
+        }
+        for batch in &mut self.window {
+            if batch.is_unresolved() {
+                batch.past = Past::Unknown;
+            }
+        }
     }
 
     /// Puts a batch behind the others. Answers its place.
@@ -427,6 +434,16 @@ impl Lane {
     pub(super) fn next_expiry(&self, time: Duration) -> Option<Instant> {
         let waiting = self.window.iter().filter(|batch| batch.attempt.is_none());
         waiting.map(|batch| batch.accepted + time).min()
+    }
+
+    /// Takes out everything: the partition is gone. What may have arrived is counted, since nothing
+    /// will tell; should the partition come back, sequences begin anew.
+    pub(super) fn vacate(&mut self) -> Vec<Batch> {
+        self.write_off_unresolved(self.window.len());
+        if let Some(sequences) = &mut self.sequences {
+            sequences.is_broken = true;
+        }
+        self.clear()
     }
 
     /// Takes out everything; what is in a request may arrive.

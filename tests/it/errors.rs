@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tracing_kafka::DropReason;
 use tracing_kafka::Health;
+use tracing_kafka::Idempotence;
 use tracing_kafka_broker::Api;
 use tracing_kafka_broker::Fault;
 use tracing_kafka_broker::Record;
@@ -157,5 +158,40 @@ fn a_batch_whose_outcome_is_not_known_is_not_doubled_by_what_comes_next() {
             let stats = rig.end_exactly(&broker);
             assert_eq!(stats.duplicates_avoided, 10);
         }
+    }
+}
+
+/// A leader that is deposed while it waits for its followers says that it leads no more, of a batch
+/// that it has appended.
+#[test]
+fn a_batch_that_a_deposed_leader_has_appended_costs_no_other_its_sequence() {
+    let broker = one_partition();
+    let rig = Rig::new(kafka(&broker).delivery_timeout(Duration::from_millis(1500)));
+    rig.log(0..1);
+    rig.flush();
+    broker.fault(Api::Produce, Fault::AppendThenError(6));
+    broker.fault_always(Api::Produce, Fault::Error(6));
+    rig.log(1..2);
+    wait_until("the deadline", || {
+        rig.stats().dropped.get(DropReason::Deadline) == 1
+    });
+    broker.clear_faults();
+    rig.log(2..3);
+    rig.flush();
+    assert_eq!(rig.stats().delivered, 2);
+    let read: Vec<String> = broker.all_records(TOPIC).iter().map(Record::text).collect();
+    assert_eq!(read, ["0", "1", "2"]);
+}
+
+#[test]
+fn a_copy_after_a_deposed_leader_is_counted_without_idempotence() {
+    for code in [3, 6, 56] {
+        let broker = one_partition();
+        let rig = Rig::new(kafka(&broker).idempotence(Idempotence::Off));
+        broker.fault(Api::Produce, Fault::AppendThenError(code));
+        rig.log(0..1);
+        rig.flush();
+        assert_eq!(broker.count(TOPIC), 2, "{code}");
+        assert_eq!(rig.stats().possible_duplicates, 1, "{code}");
     }
 }

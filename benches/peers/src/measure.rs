@@ -30,10 +30,7 @@ impl fmt::Display for Measure {
             call,
             lost,
         } = self;
-        write!(
-            f,
-            "{events} {client} {callers} {wall} {call} {lost}"
-        )
+        write!(f, "{events} {client} {callers} {wall} {call} {lost}")
     }
 }
 

@@ -450,3 +450,65 @@ fn sequences_wrap() {
     assert!(is_at_or_after(7, 7) && is_at_or_after(8, 7) && !is_at_or_after(6, 7));
     assert!(is_at_or_after(0, i32::MAX) && !is_at_or_after(i32::MAX, 0));
 }
+
+fn idempotent() -> Lane {
+    let backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(1));
+    let mut lane = Lane::new(true, backoff, Instant::now());
+    lane.identify(ProducerIdentity { id: 7, epoch: 0 });
+    lane
+}
+
+fn one(number: u64) -> Batch {
+    let mut open = RecordBatch::new();
+    open.push(&BatchRecord {
+        timestamp_ms: 0,
+        key: None,
+        value: &number.to_be_bytes(),
+        headers: RecordHeaders::default(),
+    });
+    Batch::for_tests(open.seal(&mut Compressor::new(Compression::None)))
+}
+
+#[test]
+fn a_lane_that_goes_on_without_an_identity_counts_what_may_be_doubled() {
+    let mut model = Model::default();
+    let mut lane = idempotent();
+    let place = lane.admit(one(1));
+    let (bytes, _) = lane.launch(place, 0, None).unwrap();
+    let _lost = model.append(&bytes);
+    lane.failed(0, true);
+    lane.give_up_identity();
+    assert_eq!(lane.turn(1, None), Turn::Again(0));
+    let (bytes, _) = lane.launch(0, 1, None).unwrap();
+    let answer = model.append(&bytes).unwrap();
+    lane.appended(1, answer);
+    assert_eq!(model.log, [1, 1], "it is there twice");
+    assert_eq!(lane.take_possible_duplicates(), 1, "and counted");
+}
+
+#[test]
+fn a_partition_that_was_away_gets_no_sequence_twice() {
+    let mut model = Model::default();
+    let mut lane = idempotent();
+    let mut delivered = 0;
+    for number in 1..=4 {
+        let place = lane.admit(one(number));
+        let (bytes, _) = lane.launch(place, number, None).unwrap();
+        let answer = model.append(&bytes).unwrap();
+        if number == 3 {
+            lane.failed(number, true);
+        } else {
+            delivered += lane.appended(number, answer).len();
+        }
+        // The partition leaves the metadata and comes back.
+        let homeless = lane.vacate();
+        assert_eq!(homeless.len(), usize::from(number == 3));
+        assert!(homeless.iter().all(|batch| batch.past == Past::Unknown));
+    }
+    assert_eq!((delivered, model.log), (3, vec![1, 2, 3, 4]));
+    assert_eq!(
+        lane.take_possible_duplicates(),
+        1,
+        "that of unknown outcome"
+    );
+}

@@ -301,13 +301,14 @@ impl Producer {
     }
 
     fn refused(&mut self, part: Part, answer: &PartitionAnswer, now: Instant) {
-        let known = if is_possibly_persisted(answer.error) {
+        // An offset says that it was appended, before the leader lost its place say.
+        let known = if is_possibly_persisted(answer.error) || answer.base_offset >= 0 {
             Attempt::Unknown
         } else {
             Attempt::Refused
         };
         match verdict(answer.error) {
-            Verdict::Refresh => self.leader_changed(part, answer, now),
+            Verdict::Refresh => self.leader_changed(part, answer, known, now),
             Verdict::Retry => {
                 self.refusal_trouble(answer);
                 self.retry(part, known, None, now);
@@ -370,7 +371,13 @@ impl Producer {
     }
 
     /// The partition is led by another broker, named in the answer or to be asked for.
-    fn leader_changed(&mut self, part: Part, answer: &PartitionAnswer, now: Instant) {
+    fn leader_changed(
+        &mut self,
+        part: Part,
+        answer: &PartitionAnswer,
+        known: Attempt,
+        now: Instant,
+    ) {
         self.cluster.is_stale = true;
         let lane = self.cluster.lanes.get_mut(&part.index);
         let is_first = lane
@@ -389,7 +396,7 @@ impl Producer {
         if !is_first {
             self.refusal_trouble(answer);
         }
-        self.retry(part, Attempt::Refused, wait, now);
+        self.retry(part, known, wait, now);
     }
 
     /// Cuts up a batch that is refused for what is in it. What cannot be cut further is dropped.

@@ -19,6 +19,9 @@ use crate::kafka::wire::Connection;
 use crate::kafka::wire::WireError;
 use crate::stats::DropReason;
 
+/// A request gets at least this part of the delivery timeout, however old what is in it is.
+const LAST_CHANCE_PARTS: u32 = 4;
+
 /// A request in the making: one batch each of several partitions that one broker leads.
 #[derive(Debug, Default)]
 struct Request {
@@ -213,12 +216,14 @@ impl Producer {
         let age = request
             .oldest
             .map_or(Duration::ZERO, |old| now.duration_since(old));
-        // Not beyond the time of the oldest record: then it is given up, whatever the broker does.
-        let limit = self
-            .settings
-            .request_timeout
-            .min(self.settings.delivery_timeout.saturating_sub(age))
-            .max(Duration::from_millis(1));
+        // Not much beyond the time of the oldest record. But what was begun gets a chance: a limit
+        // that is too short ends the connection with all that is on it, and where the way is
+        // slower than the load every batch in front would be too old.
+        let delivery = self.settings.delivery_timeout;
+        let left = delivery
+            .saturating_sub(age)
+            .max(delivery / LAST_CHANCE_PARTS);
+        let limit = self.settings.request_timeout.min(left);
         let task = Task::Produce {
             broker: id,
             parts: request.parts,

@@ -219,3 +219,42 @@ fn f10_a_late_link_with_stalls_costs_time_only() {
         rig.end_exactly(&broker);
     });
 }
+
+/// F9, for longer than the delivery timeout: what is offered is more than the link carries, so that
+/// all that is sent is almost too old. As much as the link carries is delivered all the same.
+#[test]
+fn f9_a_link_that_is_always_too_slow_carries_what_it_can() {
+    let (broker, _proxy) = behind(Way {
+        bytes_per_second: Some(100_000),
+        ..Way::default()
+    });
+    let rig = Rig::new(
+        kafka(&broker)
+            .compression(Compression::None)
+            .delivery_timeout(Duration::from_secs(2)),
+    );
+    let mut choices = Choices::new(9);
+    let start = Instant::now();
+    let mut number = 0;
+    let mut at_half = 0;
+    let mut round = 0;
+    while start.elapsed() < Duration::from_secs(12) {
+        // Twice what the link carries.
+        rig.with(|| {
+            for _ in 0..10 {
+                number += 1;
+                tracing::error!("{number} {}", noise(&mut choices, 990));
+            }
+        });
+        round += 1;
+        std::thread::park_timeout(
+            (Duration::from_millis(50) * round).saturating_sub(start.elapsed()),
+        );
+        if start.elapsed() < Duration::from_secs(6) {
+            at_half = rig.stats().delivered;
+        }
+    }
+    let later = rig.stats().delivered - at_half;
+    assert!(later > 150, "{later} in 6 s, of some 600");
+    assert!(broker.connections() < 30, "{}", broker.connections());
+}
