@@ -215,7 +215,7 @@ impl KafkaLayerBuilder {
     }
 
     /// Sets how old what is known of the cluster may get before a broker is asked again, so that
-    /// partitions that were added are noticed.
+    /// partitions that were added are noticed. Less than 100 ms is 100 ms.
     ///
     /// Kafka property `metadata.max.age.ms`. Defaults to 5 minutes.
     pub fn metadata_max_age(mut self, age: Duration) -> Self {
@@ -231,7 +231,7 @@ impl KafkaLayerBuilder {
     }
 
     /// Sets how long to wait before a batch that failed is sent again: `first` after one failure,
-    /// twice as long after each further one, at most `most`; half of it at random. The delivery
+    /// twice as long after each further one, at most `most`, also the first time; half of it at random. The delivery
     /// timeout shortens waits that would leave room for few attempts.
     ///
     /// Kafka properties `retry.backoff.ms` and `retry.backoff.max.ms`. Defaults to 100 ms and 10 s.

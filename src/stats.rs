@@ -126,7 +126,8 @@ impl fmt::Display for Dropped {
 pub struct Stats {
     /// Events that passed the layer's filter and reached it.
     pub offered: u64,
-    /// Events that the partition's leader acknowledged; for a file, handed to the operating system.
+    /// Events that were acknowledged as [`Acks`](crate::Acks) say, by default by all in-sync replicas;
+    /// for a file, handed to the operating system.
     pub delivered: u64,
     /// Events accepted, and not yet on their way.
     pub queued: u64,

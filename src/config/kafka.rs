@@ -37,6 +37,8 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_CLIENT_ID: &str = "tracing-kafka";
 const MAX_CLIENT_ID: usize = 255;
 const MAX_HEADER_NAME: usize = 255;
+/// Nobody is asked more often than that because of age.
+const MIN_METADATA_MAX_AGE: Duration = Duration::from_millis(100);
 const DEFAULT_METADATA_MAX_AGE: Duration = Duration::from_secs(5 * 60);
 const DEFAULT_BACKOFF: BackoffRange = BackoffRange {
     first: Duration::from_millis(100),
@@ -107,18 +109,13 @@ pub(crate) struct KafkaSettings {
 }
 
 impl BackoffRange {
-    fn check(self, name: &str) -> Result<(), BuildError> {
-        positive_time(name, self.first)?;
-        if self.most < self.first {
-            return Err(BuildError::conflict(
-                format!(
-                    "`{name}` is `{:?}` and its maximum is `{:?}`",
-                    self.first, self.most
-                ),
-                "a maximum that is not less",
-            ));
-        }
-        Ok(())
+    /// As Kafka reads it: a first wait beyond the longest is the longest. None is a very short one.
+    fn check(self, name: &str) -> Result<Self, BuildError> {
+        let least = |time: Duration| time.max(Duration::from_millis(1));
+        let most = least(self.most);
+        let first = least(self.first).min(most);
+        positive_time(name, most)?;
+        Ok(Self { first, most })
     }
 }
 
@@ -201,8 +198,8 @@ impl KafkaOptions {
         self.check_sizes()?;
         self.overflow.check()?;
         let request_timeout = self.check_times()?;
-        self.retry_backoff.check("retry.backoff.ms")?;
-        self.reconnect_backoff.check("reconnect.backoff.ms")?;
+        let retry_backoff = self.retry_backoff.check("retry.backoff.max.ms")?;
+        let reconnect_backoff = self.reconnect_backoff.check("reconnect.backoff.max.ms")?;
         self.check_header_names()?;
         let delivery = self.delivery.check()?;
         if let Some(refusal) = self.refused {
@@ -225,9 +222,9 @@ impl KafkaOptions {
             shutdown_timeout: self.shutdown_timeout,
             delivery,
             max_request: self.max_request,
-            metadata_max_age: self.metadata_max_age,
-            retry_backoff: self.retry_backoff,
-            reconnect_backoff: self.reconnect_backoff,
+            metadata_max_age: self.metadata_max_age.max(MIN_METADATA_MAX_AGE),
+            retry_backoff,
+            reconnect_backoff,
             ignores_keys: self.ignores_keys,
             sequence_headers: self.sequence_headers,
             header_names: self.header_names,
@@ -294,7 +291,8 @@ impl KafkaOptions {
         if !self.linger.is_zero() {
             positive_time("linger.ms", self.linger)?;
         }
-        positive_time("metadata.max.age.ms", self.metadata_max_age)?;
+        let age = self.metadata_max_age.max(MIN_METADATA_MAX_AGE);
+        positive_time("metadata.max.age.ms", age)?;
         positive_time("delivery.timeout.ms", self.delivery_timeout)?;
         positive_time("socket.connection.setup.timeout.ms", self.connect_timeout)?;
         if self.linger >= self.delivery_timeout {

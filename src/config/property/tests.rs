@@ -135,6 +135,31 @@ fn bad_values_and_unknown_names_are_errors_that_say_so() {
     }
 }
 
+#[test]
+fn waits_are_read_as_kafka_reads_them() {
+    let millis = Duration::from_millis;
+    for (properties, first, most) in [
+        (&[("retry.backoff.ms", "0")][..], 1, 10_000),
+        (&[("retry.backoff.ms", "20000")], 10_000, 10_000),
+        (&[("retry.backoff.max.ms", "50")], 50, 50),
+        (
+            &[
+                ("retry.backoff.ms", "20000"),
+                ("retry.backoff.max.ms", "30000"),
+            ],
+            20_000,
+            30_000,
+        ),
+    ] {
+        let range = with(properties).unwrap().retry_backoff;
+        assert_eq!((range.first, range.most), (millis(first), millis(most)));
+    }
+    let settings = with(&[("metadata.max.age.ms", "0"), ("reconnect.backoff.ms", "0")]).unwrap();
+    assert_eq!(settings.metadata_max_age, millis(100));
+    assert_eq!(settings.reconnect_backoff.first, millis(1));
+    assert!(with(&[("retry.backoff.max.ms", "2147483648")]).is_err());
+}
+
 /// Every property of Kafka's own producer, with its default there.
 fn of_kafka() -> Vec<(&'static str, &'static str)> {
     include_str!("../../../tests/kafka_properties/producer-4.3.1.tsv")
