@@ -388,14 +388,18 @@ impl Lane {
         let place = self.place_of(attempt)?;
         let mut batch = self.window.remove(place)?;
         batch.attempt = None;
-        self.missing(&batch);
+        self.missing(&batch, place);
         Some((place, batch))
     }
 
-    /// Nobody will ask about `batch` any longer.
-    fn missing(&mut self, batch: &Batch) {
-        if let Some(sequences) = &mut self.sequences {
-            sequences.is_broken |= batch.is_unresolved();
+    /// Nobody will ask about `batch` any longer, which had so many before it.
+    fn missing(&mut self, batch: &Batch, before: usize) {
+        if batch.is_unresolved() {
+            if let Some(sequences) = &mut self.sequences {
+                sequences.is_broken = true;
+            }
+            // That the broker does not recognise one of those may mean that it knows this one only.
+            self.write_off_unresolved(before);
         }
         self.is_recovering = true;
         self.settle();
@@ -420,14 +424,18 @@ impl Lane {
         if !self.window.iter().any(is_old) {
             return Vec::new();
         }
-        let (old, kept): (VecDeque<_>, _) = std::mem::take(&mut self.window)
-            .into_iter()
-            .partition(is_old);
-        self.window = kept;
-        for batch in &old {
-            self.missing(batch);
+        let mut old = Vec::new();
+        for batch in std::mem::take(&mut self.window) {
+            if is_old(&batch) {
+                self.missing(&batch, self.window.len());
+                old.push(batch);
+            } else {
+                self.window.push_back(batch);
+            }
         }
-        Vec::from(old)
+        self.is_recovering = true;
+        self.settle();
+        old
     }
 
     /// When the next batch that is in no request gets older than `time`.

@@ -61,6 +61,12 @@ impl Batch {
         Self::new(0, sealed, Instant::now(), false)
     }
 
+    /// What [`part`](Self::part) does, for whoever is no accumulator.
+    #[cfg(test)]
+    pub(in crate::kafka) fn part_for_tests(&self, sealed: SealedBatch) -> Self {
+        self.part(sealed)
+    }
+
     /// A batch of some of its records, with the same past.
     pub(super) fn part(&self, sealed: SealedBatch) -> Self {
         Self {

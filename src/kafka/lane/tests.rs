@@ -137,6 +137,9 @@ struct Simulation {
     next_attempt: u64,
     next_id: i64,
     delivered: Vec<u64>,
+    /// Now and then batches are given up or cut up, as too old or too large ones are.
+    gives_up: bool,
+    given_up: Vec<u64>,
     possible_duplicates: u64,
     recognised: u64,
 }
@@ -156,6 +159,8 @@ impl Simulation {
             next_attempt: 0,
             next_id: 100,
             delivered: Vec::new(),
+            gives_up: false,
+            given_up: Vec::new(),
             possible_duplicates: 0,
             recognised: 0,
         }
@@ -257,11 +262,7 @@ impl Simulation {
             Some(Ok(appended)) => {
                 for done in self.lane.appended(attempt, appended) {
                     self.recognised += u64::from(done.was_recognised);
-                    let contents = BatchContents::read(&done.batch.sealed.bytes).unwrap();
-                    self.delivered.extend(contents.records().map(|record| {
-                        let number: [u8; 8] = record.value.try_into().unwrap();
-                        u64::from_be_bytes(number)
-                    }));
+                    self.delivered.extend(numbers(&done.batch));
                 }
             }
             Some(Err(OUT_OF_ORDER)) => {
@@ -280,12 +281,36 @@ impl Simulation {
             0..=6 => self.send(true),
             7..=12 => self.serve(true),
             13..=18 => self.hear(),
+            _ if self.gives_up && self.choices.below(2) == 0 => self.give_up(),
             _ => match self.choices.below(4) {
                 0 => self.model.restart(),
                 1 if self.weather.forgets => self.model.forget(),
                 _ => {}
             },
         }
+    }
+
+    /// What waits is too old; or what comes back next is too large, and is cut up.
+    fn give_up(&mut self) {
+        if self.choices.below(2) == 0 {
+            for batch in self.lane.expired(Instant::now()) {
+                self.given_up.extend(numbers(&batch));
+            }
+            return;
+        }
+        let Some((attempt, _)) = self.requests.pop_front() else {
+            return;
+        };
+        let Some((place, batch)) = self.lane.take(attempt) else {
+            return;
+        };
+        let parts = numbers(&batch).into_iter().map(|number| {
+            let mut open = RecordBatch::new();
+            open.push(&record(&number.to_be_bytes()));
+            batch.part_for_tests(open.seal(&mut Compressor::new(Compression::None)))
+        });
+        let parts = parts.collect();
+        self.lane.put(place, parts);
     }
 
     /// No more faults: everything arrives.
@@ -304,10 +329,10 @@ impl Simulation {
     /// Every record exactly once in the deliveries, at least once in some log; answers how many times
     /// too often logs have records.
     fn check(&self, seed: u64) -> u64 {
-        let mut delivered = self.delivered.clone();
-        delivered.sort_unstable();
+        let mut done = [&self.delivered[..], &self.given_up].concat();
+        done.sort_unstable();
         let all: Vec<u64> = (0..self.next_record).collect();
-        assert_eq!(delivered, all, "seed {seed}: delivered once each");
+        assert_eq!(done, all, "seed {seed}: delivered or given up, once each");
         let mut found = Vec::new();
         let mut doubled = 0;
         for log in self.model.before.iter().chain([&self.model.log]) {
@@ -317,10 +342,28 @@ impl Simulation {
             doubled += log.len() - once.len();
             found.extend(once);
         }
-        found.sort_unstable();
-        found.dedup();
-        assert_eq!(found, all, "seed {seed}: none is missing in the log");
+        let missing = self.delivered.iter().find(|number| !found.contains(number));
+        assert_eq!(missing, None, "seed {seed}: none is missing in the log");
         doubled as u64
+    }
+}
+
+/// The records in a batch.
+fn numbers(batch: &Batch) -> Vec<u64> {
+    let contents = BatchContents::read(&batch.sealed.bytes).unwrap();
+    let number = |value: &[u8]| u64::from_be_bytes(value.try_into().unwrap());
+    contents
+        .records()
+        .map(|record| number(record.value))
+        .collect()
+}
+
+fn record(value: &[u8]) -> BatchRecord<'_> {
+    BatchRecord {
+        timestamp_ms: 0,
+        key: None,
+        value,
+        headers: RecordHeaders::default(),
     }
 }
 
@@ -382,6 +425,31 @@ fn a_broker_that_forgets_costs_no_record_and_each_possible_copy_is_counted() {
                 simulation.possible_duplicates
             );
         });
+    }
+}
+
+#[test]
+fn what_is_given_up_or_cut_up_costs_no_other_record() {
+    for max_in_flight in [1, 2, 5] {
+        let weather = Weather {
+            max_in_flight,
+            ..FAIR
+        };
+        let mut given_up = 0;
+        for seed in 0..500 {
+            let mut simulation = Simulation::new(seed, weather);
+            simulation.gives_up = true;
+            (0..600).for_each(|_| simulation.step());
+            simulation.finish();
+            let doubled = simulation.check(seed);
+            assert!(
+                doubled <= simulation.possible_duplicates,
+                "seed {seed}, {max_in_flight} in flight: {doubled} of {}",
+                simulation.possible_duplicates
+            );
+            given_up += simulation.given_up.len();
+        }
+        assert!(given_up > 1000, "{given_up}");
     }
 }
 
