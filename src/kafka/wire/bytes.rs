@@ -3,6 +3,10 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::io::Cursor;
+
+use rskafka::protocol::messages::ReadVersionedError;
+use rskafka::protocol::traits::ReadError;
 
 use super::varint;
 
@@ -154,6 +158,20 @@ impl<'a> Bytes<'a> {
     pub(super) fn skip_tags(&mut self) -> Result<(), Malformed> {
         self.tags(|_, _| Ok(()))
     }
+}
+
+/// Reads the rest of an answer by `parse`, and leaves `reader` where that ended.
+pub(super) fn read_with<T>(
+    reader: &mut Cursor<Vec<u8>>,
+    parse: impl FnOnce(&mut Bytes<'_>) -> Result<T, Malformed>,
+) -> Result<T, ReadVersionedError> {
+    let start = usize::try_from(reader.position()).unwrap_or(usize::MAX);
+    let mut bytes = Bytes::new(reader.get_ref().get(start..).unwrap_or_default());
+    let answer =
+        parse(&mut bytes).map_err(|malformed| ReadError::Malformed(Box::new(malformed)))?;
+    let end = reader.get_ref().len().saturating_sub(bytes.remaining());
+    reader.set_position(end as u64);
+    Ok(answer)
 }
 
 #[cfg(test)]

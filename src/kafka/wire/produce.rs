@@ -14,11 +14,11 @@ use rskafka::protocol::messages::RequestBody;
 use rskafka::protocol::messages::WriteVersionedError;
 use rskafka::protocol::messages::WriteVersionedType;
 use rskafka::protocol::primitives::Int16;
-use rskafka::protocol::traits::ReadError;
 use rskafka::protocol::traits::WriteError;
 
 use super::bytes::Bytes;
 use super::bytes::Malformed;
+use super::bytes::read_with;
 use super::cluster::host_and_port;
 use super::varint;
 
@@ -158,13 +158,7 @@ impl ReadVersionedType<Cursor<Vec<u8>>> for ProduceResponse {
         reader: &mut Cursor<Vec<u8>>,
         version: ApiVersion,
     ) -> Result<Self, ReadVersionedError> {
-        let start = usize::try_from(reader.position()).unwrap_or(usize::MAX);
-        let mut bytes = Bytes::new(reader.get_ref().get(start..).unwrap_or_default());
-        let response = Self::parse(&mut bytes, version.0.0)
-            .map_err(|malformed| ReadError::Malformed(Box::new(malformed)))?;
-        let end = reader.get_ref().len().saturating_sub(bytes.remaining());
-        reader.set_position(end as u64);
-        Ok(response)
+        read_with(reader, |bytes| Self::parse(bytes, version.0.0))
     }
 }
 

@@ -11,10 +11,10 @@ use rskafka::protocol::messages::RequestBody;
 use rskafka::protocol::messages::WriteVersionedError;
 use rskafka::protocol::messages::WriteVersionedType;
 use rskafka::protocol::primitives::Int16;
-use rskafka::protocol::traits::ReadError;
 
 use super::bytes::Bytes;
 use super::bytes::Malformed;
+use super::bytes::read_with;
 
 /// What the cluster knows a producer by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,13 +83,7 @@ impl ReadVersionedType<Cursor<Vec<u8>>> for InitProducerIdResponse {
         reader: &mut Cursor<Vec<u8>>,
         version: ApiVersion,
     ) -> Result<Self, ReadVersionedError> {
-        let start = usize::try_from(reader.position()).unwrap_or(usize::MAX);
-        let mut bytes = Bytes::new(reader.get_ref().get(start..).unwrap_or_default());
-        let response = Self::parse(&mut bytes, version.0.0)
-            .map_err(|malformed| ReadError::Malformed(Box::new(malformed)))?;
-        let end = reader.get_ref().len().saturating_sub(bytes.remaining());
-        reader.set_position(end as u64);
-        Ok(response)
+        read_with(reader, |bytes| Self::parse(bytes, version.0.0))
     }
 }
 
