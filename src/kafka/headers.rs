@@ -28,8 +28,10 @@ pub(super) struct HeaderEncoder {
     names: Vec<String>,
     /// Names this run of the layer; none without sequence headers.
     instance: Option<Uuid>,
+    /// The header that names the run and a shard, for each shard; empty until one has records.
+    instances: Vec<Vec<u8>>,
     encoded: Vec<u8>,
-    text: String,
+    number: String,
 }
 
 impl HeaderEncoder {
@@ -37,8 +39,9 @@ impl HeaderEncoder {
         Self {
             names,
             instance: with_sequence.then(Uuid::new_v4),
+            instances: Vec::new(),
             encoded: Vec::new(),
-            text: String::new(),
+            number: String::new(),
         }
     }
 
@@ -66,14 +69,19 @@ impl HeaderEncoder {
             count += 1;
         }
         if let Some(instance) = self.instance {
-            let text = &mut self.text;
-            text.clear();
+            if self.instances.len() <= shard {
+                self.instances.resize(shard + 1, Vec::new());
+            }
+            if let Some(header) = self.instances.get_mut(shard) {
+                if header.is_empty() {
+                    put_header(header, INSTANCE, format!("{instance}-{shard}").as_bytes());
+                }
+                self.encoded.extend_from_slice(header);
+            }
+            self.number.clear();
             // Writing to a string does not fail.
-            let _written = write!(text, "{instance}-{shard}");
-            put_header(&mut self.encoded, INSTANCE, text.as_bytes());
-            text.clear();
-            let _written = write!(text, "{}", frame.sequence);
-            put_header(&mut self.encoded, SEQUENCE, text.as_bytes());
+            let _written = write!(self.number, "{}", frame.sequence);
+            put_header(&mut self.encoded, SEQUENCE, self.number.as_bytes());
             count += 2;
         }
         RecordHeaders {
