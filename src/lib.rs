@@ -4,7 +4,7 @@
 //! bytes on a bounded queue and returns; a thread of its own batches, compresses and sends them, and
 //! tries again until they are acknowledged. [`FileLayer`] writes the same kind of rendered events to
 //! a file. Both are ordinary layers and take a filter each. They are for services whose logs belong
-//! in Kafka without an agent beside them, and for those who leave Log4j's Kafka appender behind.
+//! in Kafka without a log shipper beside them, and for those who leave Log4j's Kafka appender behind.
 //!
 //! ```no_run
 //! use tracing_kafka::{FileLayer, KafkaLayer, PatternLayout};
