@@ -5,6 +5,9 @@
 //! partitions and four threads, half of whose events carry a key.
 #![cfg(test)]
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -15,6 +18,7 @@ use tracing_kafka::KafkaLayerBuilder;
 use tracing_kafka::PatternLayout;
 
 use cluster::Kafka;
+use cluster::wait_until;
 use evidence::assert_all_delivered;
 use evidence::assert_exactly;
 use evidence::assert_whole_by_headers;
@@ -29,6 +33,7 @@ mod cluster;
 #[path = "real_kafka/evidence.rs"]
 mod evidence;
 #[path = "real_kafka/load.rs"]
+#[expect(dead_code, reason = "the other tests need the rest")]
 mod load;
 #[path = "real_kafka/nodes.rs"]
 mod nodes;
@@ -56,7 +61,16 @@ fn impatient(kafka: &Kafka, topic: &str, max_in_flight: usize) -> KafkaLayerBuil
 
 /// Loads the topic of a new layer, lets `fault` happen, and finds each event exactly once.
 fn survives(kafka: &Kafka, topic: &str, max_in_flight: usize, fault: impl FnOnce(&Scene<'_>)) {
-    let builder = impatient(kafka, topic, max_in_flight);
+    survives_as(impatient(kafka, topic, max_in_flight), kafka, topic, fault);
+}
+
+/// The same for a layer that the test made.
+fn survives_as(
+    builder: KafkaLayerBuilder,
+    kafka: &Kafka,
+    topic: &str,
+    fault: impl FnOnce(&Scene<'_>),
+) {
     let start = Instant::now();
     let (logged, report) = under_load(builder, STEADY, |scene| {
         scene.wait_delivered("a first load", 2_000);
@@ -152,6 +166,44 @@ fn a_leader_freezes(name: &str, max_in_flight: usize) {
         frozen.thaw();
         kafka.wait_in_sync(&topic, PARTITIONS);
         scene.say("thawed and in sync");
+    });
+}
+
+#[test]
+fn too_few_replicas_in_sync_cost_and_double_nothing() {
+    too_few_in_sync("three nodes, too few in sync, 1 in flight", 1);
+}
+
+#[test]
+fn too_few_replicas_in_sync_cost_and_double_nothing_with_five_batches_in_flight() {
+    too_few_in_sync("three nodes, too few in sync, 5 in flight", 5);
+}
+
+fn too_few_in_sync(name: &str, max_in_flight: usize) {
+    let Some(mut kafka) = Kafka::find_three(name) else {
+        return;
+    };
+    let topic = kafka.replicated_topic(PARTITIONS);
+    kafka.set_topic(&topic, "min.insync.replicas=3");
+    let refused = Arc::new(AtomicBool::new(false));
+    let is_refused = Arc::clone(&refused);
+    let builder = impatient(&kafka, &topic, max_in_flight).on_error(move |error| {
+        if error.to_string().contains("NOT_ENOUGH_REPLICAS") {
+            is_refused.store(true, Ordering::Relaxed);
+        }
+    });
+    survives_as(builder, &kafka, &topic, |scene| {
+        let leader = kafka.leader(&topic, 0);
+        let killed = kafka.kill(leader);
+        kafka.wait_for_another_leader(&topic, 0, leader);
+        wait_until("too few in sync", || refused.load(Ordering::Relaxed));
+        scene.say("refused");
+        scene.wait_offered("events that nobody takes", 2_000);
+        killed.revive();
+        kafka.wait_in_sync(&topic, PARTITIONS);
+        scene.say("in sync");
+        scene.flush();
+        scene.say("flushed");
     });
 }
 

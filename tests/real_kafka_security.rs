@@ -1,5 +1,7 @@
 //! The Kafka layer on the SASL and TLS listeners of a real Apache Kafka, read back without either.
 //!
+//! Each case has three partitions and four threads, half of whose events carry a key.
+//!
 //! Runs when `KAFKA_BROKERS`, `KAFKA_BROKERS_SASL`, `KAFKA_CA` and so on are set, which
 //! `KAFKA_LOCAL_CONFIG=connections.max.reauth.ms=4000 KAFKA_LOCAL=$PWD/compose/kafka-local
 //! compose/kafka-local run 1 cargo test --features tls --test real_kafka_security` does. With
@@ -7,8 +9,6 @@
 #![cfg(test)]
 #![cfg(feature = "tls")]
 
-use std::collections::HashMap;
-use std::collections::HashSet;
 use std::io::Read as _;
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -30,6 +30,7 @@ use tracing_kafka::KafkaLayerBuilder;
 use tracing_kafka::PatternLayout;
 use tracing_kafka::Sasl;
 use tracing_kafka::SecurityProtocol;
+use tracing_kafka::ShutdownReport;
 use tracing_kafka::Stats;
 use tracing_kafka::Tls;
 use tracing_kafka::WorkerGuard;
@@ -38,13 +39,29 @@ use tracing_subscriber::prelude::*;
 use cluster::Kafka;
 use cluster::LONG;
 use cluster::wait_until;
+use evidence::assert_all_delivered;
+use evidence::assert_exactly;
+use evidence::assert_whole_by_headers;
+use load::Logged;
+use load::Pace;
+use load::STEADY;
+use load::log;
+use load::under_load;
 
 #[path = "real_kafka/cluster.rs"]
 #[expect(dead_code, reason = "what only the other test uses")]
 mod cluster;
+#[path = "real_kafka/evidence.rs"]
+mod evidence;
+#[path = "real_kafka/load.rs"]
+#[expect(dead_code, reason = "what only the other test uses")]
+mod load;
 
-const THREADS: usize = 4;
-const PER_THREAD: usize = 2_000;
+const SEVERAL_BATCHES: Pace = Pace {
+    burst: 20,
+    padding: 80,
+    events: Some(2_000),
+};
 /// More than the 30 seconds after which a refused login is tried again.
 const OPERATOR: Duration = Duration::from_secs(90);
 
@@ -75,6 +92,8 @@ fn layer_to(servers: String, topic: &str) -> (KafkaLayerBuilder, Told) {
     let hook = Arc::clone(&told);
     let builder = KafkaLayer::builder([servers], topic)
         .layout(PatternLayout::new("%m").unwrap())
+        .key(PatternLayout::new("%X{key}").unwrap())
+        .sequence_headers(true)
         .linger(Duration::from_millis(5))
         .on_error(move |error| {
             println!("on_error: {}: {error}", error.kind());
@@ -91,40 +110,6 @@ fn start(builder: KafkaLayerBuilder) -> (Dispatch, WorkerGuard) {
     (Dispatch::new(subscriber), guard)
 }
 
-/// Logs from four threads, each beginning with the number `from`, as long as `may_go_on` says of a
-/// number. Returns how many calls that were.
-fn log(dispatch: &Dispatch, from: usize, may_go_on: impl Fn(usize) -> bool + Sync) -> usize {
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS)
-            .map(|thread| {
-                let may_go_on = &may_go_on;
-                scope.spawn(move || {
-                    let mut number = from;
-                    tracing::dispatcher::with_default(dispatch, || {
-                        while may_go_on(number) {
-                            tracing::info!("{thread} {number}");
-                            number += 1;
-                        }
-                    });
-                    number - from
-                })
-            })
-            .collect();
-        threads.into_iter().map(|t| t.join().unwrap()).sum()
-    })
-}
-
-/// Several batches, so that each partition has its turn.
-#[track_caller]
-fn log_in_bursts(dispatch: &Dispatch, guard: &WorkerGuard) -> usize {
-    let mut calls = 0;
-    for from in (0..PER_THREAD).step_by(PER_THREAD / 5) {
-        calls += log(dispatch, from, |number| number < from + PER_THREAD / 5);
-        guard.flush(LONG).unwrap();
-    }
-    calls
-}
-
 #[track_caller]
 fn assert_conserved(stats: &Stats) {
     assert_eq!(
@@ -134,24 +119,13 @@ fn assert_conserved(stats: &Stats) {
     );
 }
 
-/// All `calls` are delivered, and there: once, over all partitions, each thread's in order.
+/// Each event exactly once, those of a thread and of a key in order, over all partitions.
 #[track_caller]
-fn assert_delivered(kafka: &Kafka, topic: &str, guard: WorkerGuard, calls: usize, limit: Duration) {
-    guard.flush(limit).unwrap();
-    let report = guard.shutdown(LONG);
-    assert_conserved(&report.stats);
-    assert_eq!(report.stats.offered, calls as u64, "{report}");
-    assert_eq!(report.stats.delivered, calls as u64, "{report}");
+fn assert_delivered(kafka: &Kafka, topic: &str, logged: &Logged, report: &ShutdownReport) {
+    assert_all_delivered(report, logged);
     let records = kafka.read(topic);
-    assert_eq!(records.len(), calls);
-    let mut last: HashMap<(i32, String), usize> = HashMap::new();
-    for record in &records {
-        let text = record.text();
-        let (thread, number) = text.split_once(' ').unwrap();
-        let number: usize = number.parse().unwrap();
-        let before = last.insert((record.partition, thread.to_owned()), number);
-        assert!(before < Some(number), "{before:?} before {text}");
-    }
+    assert_exactly(&records, logged, 3);
+    assert_whole_by_headers(&records);
 }
 
 /// Nothing was told but that a new partition was not led yet, which is no matter of connections.
@@ -166,25 +140,27 @@ fn assert_no_trouble(name: &str, told: &Told) {
 fn deliver(kafka: &mut Kafka, name: &str, builder: impl Fn(&str) -> (KafkaLayerBuilder, Told)) {
     let topic = kafka.topic(3);
     let (builder, told) = builder(&topic);
-    let (dispatch, guard) = start(builder);
     let begin = Instant::now();
-    let calls = log_in_bursts(&dispatch, &guard);
-    assert_delivered(kafka, &topic, guard, calls, LONG);
-    let records = kafka.read(&topic);
-    let used: HashSet<i32> = records.iter().map(|record| record.partition).collect();
-    assert_eq!(used.len(), 3, "{used:?}");
+    let (logged, report) = under_load(builder, SEVERAL_BATCHES, |scene| {
+        scene.wait_offered("the first of them", 1);
+    });
+    assert_delivered(kafka, &topic, &logged, &report);
     assert_no_trouble(name, &told);
-    println!("{name}: {calls} records in {:.1?}", begin.elapsed());
+    println!(
+        "{name}: {} events in {:.1?}",
+        logged.total(),
+        begin.elapsed()
+    );
 }
 
-/// An event that cannot be delivered, and why.
+/// Events that cannot be delivered, and why.
 #[track_caller]
 fn refused(kafka: &mut Kafka, builder: impl Fn(&str) -> (KafkaLayerBuilder, Told), parts: &[&str]) {
     let topic = kafka.topic(3);
     let (builder, told) = builder(&topic);
     let (dispatch, guard) = start(builder);
     let begin = Instant::now();
-    let calls = log(&dispatch, 0, |number| number < 10);
+    let logged = log(&dispatch, 10);
     wait_until("misconfigured", || guard.health() == Health::Misconfigured);
     assert!(
         begin.elapsed() < Duration::from_secs(10),
@@ -201,7 +177,7 @@ fn refused(kafka: &mut Kafka, builder: impl Fn(&str) -> (KafkaLayerBuilder, Told
     assert!(all.iter().all(|text| !text.contains("secret")), "{all:?}");
     let report = guard.shutdown(Duration::from_millis(50));
     assert_conserved(&report.stats);
-    assert_eq!(report.stats.offered, calls as u64, "{report}");
+    assert_eq!(report.stats.offered, logged.total() as u64, "{report}");
     assert_eq!(report.stats.delivered, 0, "{report}");
     assert!(kafka.read(&topic).is_empty());
 }
@@ -461,8 +437,7 @@ fn credentials_that_become_right_recover_without_a_restart() {
             })),
     );
     let begin = Instant::now();
-    let calls = log(&changed, 0, |number| number < PER_THREAD);
-    assert_eq!(calls, log(&renewed, 0, |number| number < PER_THREAD));
+    let logged = [log(&changed, 2_000), log(&renewed, 2_000)];
     for guard in [&changed_guard, &renewed_guard] {
         wait_until("misconfigured", || guard.health() == Health::Misconfigured);
     }
@@ -481,8 +456,13 @@ fn credentials_that_become_right_recover_without_a_restart() {
         "--entity-name",
         &user,
     ]);
-    assert_delivered(&kafka, &first, changed_guard, calls, OPERATOR);
-    assert_delivered(&kafka, &second, renewed_guard, calls, OPERATOR);
+    for ((topic, guard), logged) in [(first, changed_guard), (second, renewed_guard)]
+        .into_iter()
+        .zip(&logged)
+    {
+        guard.flush(OPERATOR).unwrap();
+        assert_delivered(&kafka, &topic, logged, &guard.shutdown(LONG));
+    }
     let told = told.lock().unwrap();
     println!(
         "recovered after {:.1?}, {} attempts refused",
@@ -491,6 +471,52 @@ fn credentials_that_become_right_recover_without_a_restart() {
     );
     assert!(begin.elapsed() > Duration::from_secs(29));
     assert!(told.len() <= 3, "{told:?}");
+}
+
+/// Access that is taken away and given back, while the user is logged in and events go on.
+#[test]
+fn a_right_to_write_that_is_revoked_recovers_without_a_restart() {
+    let Some(mut kafka) = find("a right revoked") else {
+        return;
+    };
+    let topic = kafka.topic(3);
+    let (builder, told) = layer("KAFKA_BROKERS_SASL", &topic);
+    let builder = builder
+        .security_protocol(SecurityProtocol::SaslPlaintext)
+        .sasl(Sasl::scram_sha_512("alice", variable("KAFKA_PASSWORD")))
+        .buffer_memory(256 * 1024 * 1024);
+    let (logged, report) = under_load(builder, STEADY, |scene| {
+        scene.wait_delivered("a first load", 1_000);
+        deny_writes(&kafka, &topic, &["--add"]);
+        wait_until("misconfigured", || {
+            scene.guard.health() == Health::Misconfigured
+        });
+        scene.say("refused");
+        scene.wait_offered("events that it may not write", 2_000);
+        deny_writes(&kafka, &topic, &["--remove", "--force"]);
+        scene.flush();
+        scene.say("flushed");
+        assert_eq!(scene.guard.health(), Health::Healthy);
+        scene.wait_delivered("a load after it", 1_000);
+    });
+    assert_delivered(&kafka, &topic, &logged, &report);
+    let told = told.lock().unwrap();
+    assert!(
+        told.iter()
+            .any(|text| text.contains("TOPIC_AUTHORIZATION_FAILED")),
+        "{told:?}"
+    );
+}
+
+fn deny_writes(kafka: &Kafka, topic: &str, change: &[&str]) {
+    let bootstrap = ["--bootstrap-server", kafka.servers()];
+    let rule = ["--deny-principal", "User:alice", "--operation", "Write"];
+    let mut arguments = vec!["tool", "org.apache.kafka.tools.AclCommand"];
+    arguments.extend(bootstrap);
+    arguments.extend(change);
+    arguments.extend(rule);
+    arguments.extend(["--topic", topic]);
+    kafka.local(&arguments);
 }
 
 /// That none of them meets its end while a request waits, only a broker of the tests can tell:
@@ -510,17 +536,14 @@ fn sessions_that_end_every_four_seconds_cost_no_attempt() {
     };
     let topic = kafka.topic(3);
     let (builder, told) = layer("KAFKA_BROKERS_SASL", &topic);
-    let (dispatch, guard) = start(
-        builder
-            .security_protocol(SecurityProtocol::SaslPlaintext)
-            .sasl(Sasl::scram_sha_512("alice", variable("KAFKA_PASSWORD"))),
-    );
-    let begin = Instant::now();
-    let calls = log(&dispatch, 0, |_| {
-        std::thread::park_timeout(Duration::from_millis(1));
-        begin.elapsed() < Duration::from_secs(15)
+    let builder = builder
+        .security_protocol(SecurityProtocol::SaslPlaintext)
+        .sasl(Sasl::scram_sha_512("alice", variable("KAFKA_PASSWORD")));
+    let (logged, report) = under_load(builder, STEADY, |scene| {
+        wait_until("several sessions", || {
+            scene.start.elapsed() > Duration::from_secs(15)
+        });
     });
-    assert_delivered(&kafka, &topic, guard, calls, LONG);
+    assert_delivered(&kafka, &topic, &logged, &report);
     assert_no_trouble("sessions that end", &told);
-    println!("{calls} records in {:.1?}", begin.elapsed());
 }

@@ -104,6 +104,29 @@ pub(crate) fn key(number: usize) -> String {
     format!("key-{number}")
 }
 
+/// Lets each thread log so many events, as fast as it can.
+pub(crate) fn log(dispatch: &Dispatch, events: usize) -> Logged {
+    let pace = Pace {
+        burst: events,
+        padding: 80,
+        events: Some(events),
+    };
+    let (end, slowest) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (end, slowest) = (&end, &slowest);
+            scope.spawn(move || {
+                tracing::dispatcher::with_default(dispatch, || call(thread, pace, end, slowest))
+            });
+        }
+    });
+    Logged {
+        of_threads: vec![events; THREADS],
+        slowest: Duration::from_nanos(slowest.into_inner()),
+        snapshots: 0,
+    }
+}
+
 /// Lets the threads log and `fault` happen, then flushes and ends the layer. Whatever the test says
 /// of the end: at every moment each event was in one counter, and no caller waited.
 pub(crate) fn under_load(
