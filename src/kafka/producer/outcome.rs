@@ -511,10 +511,9 @@ impl Producer {
             None => String::new(),
         };
         let (index, name) = (answer.index, error_name(answer.error));
-        self.trouble(
-            "produce",
-            format!("partition {index} answers {name}{detail}"),
-        );
+        let topic = &self.settings.topic;
+        let message = format!("partition {index} of topic `{topic}` answers {name}{detail}");
+        self.trouble("produce", message);
     }
 
     fn wire_trouble(&mut self, error: &WireError) {
