@@ -45,6 +45,8 @@ fn no_secret_is_printed() {
     for part in [
         "PLAIN failed",
         "OAUTHBEARER failed",
+        "SCRAM-SHA-256 failed: SASL_AUTHENTICATION_FAILED (58): you sent c=biws,r=",
+        "SCRAM-SHA-512 failed: SASL_AUTHENTICATION_FAILED (58): you sent c=biws,r=",
         "delivered 1",
         "the panic",
         "TRACE",
@@ -183,6 +185,9 @@ fn keep() {
     // The gate says what it was sent to whom it refuses.
     refused(&broker, || Sasl::plain("alice", PASSWORD));
     refused(&broker, || Sasl::oauth_bearer(|| Ok(TOKEN.to_owned())));
+    // With a challenge first, so that the password is put to use.
+    refused(&broker, || Sasl::scram_sha_256("alice", PASSWORD));
+    refused(&broker, || Sasl::scram_sha_512("alice", PASSWORD));
     accepted(
         &broker,
         Sasl::plain("alice", PASSWORD),

@@ -189,6 +189,9 @@ impl Door {
     fn authenticate(&self, request: &[u8]) -> (bool, Vec<u8>) {
         let client_id = usize::try_from(i16::from_be_bytes([request[8], request[9]])).unwrap();
         let proof = &request[10 + client_id + 4..];
+        if let Some(challenge) = challenge(proof) {
+            return (false, challenged(request, challenge.as_bytes()));
+        }
         let mut rules = lock(&self.rules);
         rules.logins += 1;
         let accepted = rules.accepted.iter().flatten();
@@ -223,6 +226,22 @@ impl Door {
         let port = 18 + host;
         answer[port..port + 4].copy_from_slice(&i32::from(self.port).to_be_bytes());
     }
+}
+
+/// What a broker answers to the first message of SCRAM. What follows is refused as another password
+/// would be.
+fn challenge(proof: &[u8]) -> Option<String> {
+    let (_, nonce) = str::from_utf8(proof).ok()?.split_once(",r=")?;
+    (proof.starts_with(b"n,,n="))
+        .then(|| format!("r={nonce}gate,s=c2FsdCBvZiB0aGUgZ2F0ZQ==,i=4096"))
+}
+
+fn challenged(request: &[u8], challenge: &[u8]) -> Vec<u8> {
+    let length = i32::try_from(challenge.len()).unwrap();
+    let no_error = [0; 4];
+    let no_lifetime = [0; 8];
+    let bytes = &length.to_be_bytes();
+    reply(request, &[&no_error, bytes, challenge, &no_lifetime])
 }
 
 /// Few versions, so that the gate need not know many.
