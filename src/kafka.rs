@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Acks;
-use crate::config::BackoffRange;
+use crate::config::BackoffOptions;
 use crate::config::Compression;
 use crate::config::Idempotence;
 use crate::config::KafkaOptions;
@@ -85,7 +85,7 @@ impl KafkaLayer {
     ///
     /// Each server is `host:port`, or a comma list of them: any few brokers of the cluster. Neither
     /// this nor [`build`](KafkaLayerBuilder::build) contacts them. Kafka property
-    /// `bootstrap.servers`.
+    /// `bootstrap.servers`, which takes their place; then they may be none: `[""; 0]`.
     pub fn builder(
         servers: impl IntoIterator<Item: Into<String>>,
         topic: impl Into<String>,
@@ -159,7 +159,8 @@ impl KafkaLayerBuilder {
     }
 
     /// Adds a header to each record: its value is what `layout` renders, cut at 32 KiB. Headers keep
-    /// the order of these calls, and a name may stand twice.
+    /// the order of these calls, and a name, of 1 to 255 bytes without control characters, may stand
+    /// twice.
     pub fn header(mut self, name: impl Into<String>, layout: impl Layout) -> Self {
         self.options.header_names.push(name.into());
         self.parts.headers.push(Box::new(layout));
@@ -236,16 +237,16 @@ impl KafkaLayerBuilder {
     ///
     /// Kafka properties `retry.backoff.ms` and `retry.backoff.max.ms`. Defaults to 100 ms and 10 s.
     pub fn retry_backoff(mut self, first: Duration, most: Duration) -> Self {
-        self.options.retry_backoff = BackoffRange { first, most };
+        self.options.retry_backoff = BackoffOptions::set(first, most);
         self
     }
 
     /// Sets the same for connecting to a broker.
     ///
-    /// Kafka properties `reconnect.backoff.ms` and `reconnect.backoff.max.ms`. Defaults to 100 ms and
-    /// 10 s.
+    /// Kafka properties `reconnect.backoff.ms`, which alone makes each wait as long, and
+    /// `reconnect.backoff.max.ms`. Defaults to 100 ms and 10 s.
     pub fn reconnect_backoff(mut self, first: Duration, most: Duration) -> Self {
-        self.options.reconnect_backoff = BackoffRange { first, most };
+        self.options.reconnect_backoff = BackoffOptions::set(first, most);
         self
     }
 
@@ -268,13 +269,14 @@ impl KafkaLayerBuilder {
         self
     }
 
-    /// Sets at how many bytes, before compression, a batch leaves without waiting any longer; 1 to
-    /// [`max_request_size`](Self::max_request_size). While a batch of the same partition is on its way
-    /// the next one grows beyond it, up to that size.
+    /// Sets at how many bytes, before compression, a batch leaves without waiting any longer; at least
+    /// 1, and more than [`max_request_size`](Self::max_request_size) is that. While a batch of the same
+    /// partition is on its way the next one grows beyond it, up to that size.
     ///
-    /// Kafka property `batch.size`. Defaults to 256 KiB.
+    /// Kafka property `batch.size`. Defaults to 256 KiB, or to what a request or half of the buffer
+    /// holds.
     pub fn batch_size(mut self, bytes: usize) -> Self {
-        self.options.batch_size = bytes;
+        self.options.batch_size = Some(bytes);
         self
     }
 
@@ -312,9 +314,10 @@ impl KafkaLayerBuilder {
     /// least linger and request timeout together. A request that was begun in time may end up to a
     /// quarter of it later.
     ///
-    /// Kafka property `delivery.timeout.ms`. Defaults to 120 s.
+    /// Kafka property `delivery.timeout.ms`. Defaults to 120 s, or to linger and request timeout
+    /// together if that is more.
     pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
-        self.options.delivery_timeout = timeout;
+        self.options.delivery_timeout = Some(timeout);
         self
     }
 
@@ -359,7 +362,8 @@ impl KafkaLayerBuilder {
 
     /// Sets the name under which brokers log and limit this client.
     ///
-    /// Kafka property `client.id`. Defaults to `tracing-kafka`.
+    /// 1 to 255 bytes without control characters. Kafka property `client.id`. Defaults to
+    /// `tracing-kafka`.
     pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.options.client_id = id.into();
         self
@@ -388,7 +392,9 @@ impl KafkaLayerBuilder {
     }
 
     /// Sets a producer property by its Kafka name, so that existing configurations carry over; see
-    /// [`PROPERTIES`](crate::PROPERTIES). Of a setter and its property the last one called wins.
+    /// [`PROPERTIES`](crate::PROPERTIES). Of a setter and its property the last one called wins; but
+    /// credentials that [`sasl`](Self::sasl) and a property give, and a certificate that is given as a
+    /// file and as text, are an error.
     ///
     /// An unknown name or a bad value is an error of [`build`](Self::build).
     pub fn property(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
@@ -400,9 +406,13 @@ impl KafkaLayerBuilder {
     ///
     /// ```
     /// # use tracing_kafka::KafkaLayer;
-    /// let builder = KafkaLayer::builder(["localhost:9092"], "log-message")
-    ///     .properties([("linger.ms", "20"), ("acks", "all")]);
-    /// # let _ = builder;
+    /// let builder = KafkaLayer::builder([""; 0], "log-message").properties([
+    ///     ("bootstrap.servers", "localhost:9092"),
+    ///     ("linger.ms", "20"),
+    ///     ("acks", "all"),
+    /// ]);
+    /// # builder.build()?;
+    /// # Ok::<(), tracing_kafka::BuildError>(())
     /// ```
     pub fn properties<N, V>(mut self, properties: impl IntoIterator<Item = (N, V)>) -> Self
     where

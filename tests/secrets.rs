@@ -239,6 +239,13 @@ fn settings() {
             .client_certificate_pem(pem.as_str(), pem.as_str()),
     );
     show(&builder("a:1".to_owned()).tls(tls()));
+    // The text of a file where its path belongs.
+    let in_place_of_paths = || {
+        Tls::new()
+            .ca_file(&pem)
+            .client_certificate_files(&pem, &pem)
+    };
+    show(&in_place_of_paths());
     let plain = "org.apache.kafka.common.security.plain.PlainLoginModule";
     let jaas = format!("{plain} required username=\"alice\" password=\"{PASSWORD}\"");
     show(&builder("a:1".to_owned()).property("sasl.jaas.config", format!("{jaas};")));
@@ -260,6 +267,14 @@ fn settings() {
             .property("ssl.keystore.key", &pem)
             .property("ssl.keystore.certificate.chain", "x"),
         a().security_protocol(SecurityProtocol::Ssl).tls(tls()),
+        a().security_protocol(SecurityProtocol::Ssl)
+            .tls(in_place_of_paths()),
+        a().security_protocol(SecurityProtocol::Ssl)
+            .tls(Tls::new().client_certificate_files("x", &pem)),
+        a().property("security.protocol", "SSL")
+            .property("ssl.truststore.location", &pem),
+        a().property("security.protocol", "SSL")
+            .property("ssl.keystore.location", pem.replace('\n', " ")),
         KafkaLayer::builder([format!("alice:{PASSWORD}@a:1")], TOPIC),
     ] {
         show(&bad);

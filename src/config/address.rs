@@ -1,11 +1,17 @@
 //! Bootstrap servers: `host:port`, one or many, and what is refused as one.
 
+use super::SecurityProtocol;
 use crate::error::BuildError;
 
 const NAME: &str = "bootstrap.servers";
 
 /// The addresses in `items`, each of which may hold a comma list; duplicates are left out.
-pub(super) fn parse(items: &[String]) -> Result<Vec<String>, BuildError> {
+///
+/// Before an address there may be `protocol`, as in listeners of a broker.
+pub(super) fn parse(
+    items: &[String],
+    protocol: SecurityProtocol,
+) -> Result<Vec<String>, BuildError> {
     let mut addresses: Vec<String> = Vec::new();
     for item in items {
         if item.contains('@') {
@@ -13,7 +19,7 @@ pub(super) fn parse(items: &[String]) -> Result<Vec<String>, BuildError> {
             return Err(BuildError::setting(NAME, redact(item), expected));
         }
         for address in item.split(',') {
-            let address = check(address.trim(), item)?;
+            let address = check(without(protocol, address.trim())?, item)?;
             if !addresses.iter().any(|known| known == address) {
                 addresses.push(address.to_owned());
             }
@@ -29,6 +35,27 @@ pub(super) fn parse(items: &[String]) -> Result<Vec<String>, BuildError> {
     Ok(addresses)
 }
 
+/// What follows `protocol` and `://`, if that is there. Kafka's client ignores any word in its place;
+/// here it must be the protocol that holds.
+fn without(protocol: SecurityProtocol, address: &str) -> Result<&str, BuildError> {
+    let Some((word, rest)) = address.split_once("://") else {
+        return Ok(address);
+    };
+    match SecurityProtocol::find(word) {
+        Some(named) if named == protocol => Ok(rest),
+        Some(named) => {
+            let (named, protocol) = (named.name(), protocol.name());
+            let found =
+                format!("`{NAME}` has `{named}://` and `security.protocol` is `{protocol}`");
+            Err(BuildError::conflict(found, "the same in both"))
+        }
+        None => {
+            let expected = "`host:port` without a protocol";
+            Err(BuildError::setting(NAME, address, expected))
+        }
+    }
+}
+
 fn check<'a>(address: &'a str, item: &str) -> Result<&'a str, BuildError> {
     let refuse = |expected: &str| Err(BuildError::setting(NAME, address, expected));
     if address.is_empty() {
@@ -37,9 +64,6 @@ fn check<'a>(address: &'a str, item: &str) -> Result<&'a str, BuildError> {
             item,
             "no empty address in the list",
         ));
-    }
-    if address.contains("://") {
-        return refuse("`host:port` without a protocol");
     }
     let Some((host, port)) = address.rsplit_once(':') else {
         return refuse("`host:port`; the port is missing");
@@ -86,7 +110,7 @@ mod tests {
 
     fn parsed(items: &[&str]) -> Result<Vec<String>, String> {
         let items: Vec<String> = items.iter().map(|item| (*item).to_owned()).collect();
-        parse(&items).map_err(|error| error.to_string())
+        parse(&items, SecurityProtocol::Plaintext).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -112,7 +136,7 @@ mod tests {
             "localhost:+9",
             ":9092",
             "{butterflyserver:port}",
-            "PLAINTEXT://localhost:9092",
+            "http://localhost:9092",
             "::1:9092",
             "[::g]:9092",
             "[fe80::1%eth0]:9092",
@@ -122,6 +146,19 @@ mod tests {
             assert!(error.contains(&format!("`{bad}`")), "{error}");
             assert!(error.contains("bootstrap.servers"), "{error}");
         }
+    }
+
+    #[test]
+    fn the_protocol_may_stand_before_an_address() {
+        assert_eq!(
+            parsed(&["PLAINTEXT://a:1,plaintext://[::1]:9092"]),
+            Ok(vec!["a:1".to_owned(), "[::1]:9092".to_owned()])
+        );
+        let error = parsed(&["SASL_SSL://a:1"]).unwrap_err();
+        assert!(
+            error.contains("has `SASL_SSL://` and `security.protocol` is `PLAINTEXT`"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::Compression;
 use super::CompressionSettings;
 use super::DEFAULT_BUFFER_MEMORY;
 use super::DEFAULT_SHUTDOWN_TIMEOUT;
+use super::MAX_TIME;
 use super::OverflowPolicy;
 use super::address;
 use super::check_buffer_memory;
@@ -34,16 +35,14 @@ const DEFAULT_DELIVERY_TIMEOUT: Duration = Duration::from_secs(120);
 /// Above the 30 s after which a broker answers for itself.
 const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(35);
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const DEFAULT_CLIENT_ID: &str = "tracing-kafka";
+pub(super) const DEFAULT_CLIENT_ID: &str = "tracing-kafka";
 const MAX_CLIENT_ID: usize = 255;
 const MAX_HEADER_NAME: usize = 255;
 /// Nobody is asked more often than that because of age.
 const MIN_METADATA_MAX_AGE: Duration = Duration::from_millis(100);
 const DEFAULT_METADATA_MAX_AGE: Duration = Duration::from_secs(5 * 60);
-const DEFAULT_BACKOFF: BackoffRange = BackoffRange {
-    first: Duration::from_millis(100),
-    most: Duration::from_secs(10),
-};
+const DEFAULT_BACKOFF: Duration = Duration::from_millis(100);
+const DEFAULT_MAX_BACKOFF: Duration = Duration::from_secs(10);
 
 /// How long to wait between attempts: `first` after one failure, doubled with each further one, at
 /// most `most`.
@@ -53,16 +52,25 @@ pub(crate) struct BackoffRange {
     pub(crate) most: Duration,
 }
 
+/// The same as far as it was set.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct BackoffOptions {
+    pub(crate) first: Option<Duration>,
+    pub(crate) most: Option<Duration>,
+}
+
 /// What was set, unchecked; a setter and a property of the same name write the same field.
 pub(crate) struct KafkaOptions {
     pub(crate) servers: Vec<String>,
     pub(crate) topic: String,
     pub(crate) client_id: String,
     pub(crate) linger: Duration,
-    pub(crate) batch_size: usize,
+    /// None: the default, or less where a request or the buffer holds less.
+    pub(crate) batch_size: Option<usize>,
     pub(crate) buffer_memory: usize,
     pub(crate) overflow: OverflowPolicy,
-    pub(crate) delivery_timeout: Duration,
+    /// None: the default, or more where linger and request timeout take more.
+    pub(crate) delivery_timeout: Option<Duration>,
     /// None: the default, or less where the delivery timeout leaves less.
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) connect_timeout: Duration,
@@ -72,8 +80,8 @@ pub(crate) struct KafkaOptions {
     pub(crate) delivery: DeliveryOptions,
     pub(crate) max_request: usize,
     pub(crate) metadata_max_age: Duration,
-    pub(crate) retry_backoff: BackoffRange,
-    pub(crate) reconnect_backoff: BackoffRange,
+    pub(crate) retry_backoff: BackoffOptions,
+    pub(crate) reconnect_backoff: BackoffOptions,
     pub(crate) ignores_keys: bool,
     pub(crate) sequence_headers: bool,
     pub(crate) header_names: Vec<String>,
@@ -108,14 +116,21 @@ pub(crate) struct KafkaSettings {
     pub(crate) security: Arc<Security>,
 }
 
-impl BackoffRange {
+impl BackoffOptions {
+    pub(crate) const fn set(first: Duration, most: Duration) -> Self {
+        Self {
+            first: Some(first),
+            most: Some(most),
+        }
+    }
+
     /// As Kafka reads it: a first wait beyond the longest is the longest. None is a very short one.
-    fn check(self, name: &str) -> Result<Self, BuildError> {
+    fn check(self, name: &str, unset_most: Duration) -> Result<BackoffRange, BuildError> {
         let least = |time: Duration| time.max(Duration::from_millis(1));
-        let most = least(self.most);
-        let first = least(self.first).min(most);
+        let most = least(self.most.unwrap_or(unset_most));
+        let first = least(self.first.unwrap_or(DEFAULT_BACKOFF)).min(most);
         positive_time(name, most)?;
-        Ok(Self { first, most })
+        Ok(BackoffRange { first, most })
     }
 }
 
@@ -161,10 +176,10 @@ impl KafkaOptions {
             topic,
             client_id: DEFAULT_CLIENT_ID.to_owned(),
             linger: DEFAULT_LINGER,
-            batch_size: DEFAULT_BATCH_SIZE,
+            batch_size: None,
             buffer_memory: DEFAULT_BUFFER_MEMORY,
             overflow: OverflowPolicy::default(),
-            delivery_timeout: DEFAULT_DELIVERY_TIMEOUT,
+            delivery_timeout: None,
             request_timeout: None,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             compression: Compression::default(),
@@ -173,8 +188,8 @@ impl KafkaOptions {
             delivery: DeliveryOptions::default(),
             max_request: DEFAULT_MAX_REQUEST,
             metadata_max_age: DEFAULT_METADATA_MAX_AGE,
-            retry_backoff: DEFAULT_BACKOFF,
-            reconnect_backoff: DEFAULT_BACKOFF,
+            retry_backoff: BackoffOptions::default(),
+            reconnect_backoff: BackoffOptions::default(),
             ignores_keys: false,
             sequence_headers: false,
             header_names: Vec::new(),
@@ -192,14 +207,20 @@ impl KafkaOptions {
 
     /// Checks every value and how they fit together.
     pub(crate) fn check(self) -> Result<KafkaSettings, BuildError> {
-        let servers = address::parse(&self.servers)?;
+        let servers = address::parse(&self.servers, self.security.protocol)?;
         topic::check(&self.topic)?;
         self.check_client_id()?;
-        self.check_sizes()?;
+        let batch_size = self.check_sizes()?;
         self.overflow.check()?;
-        let request_timeout = self.check_times()?;
-        let retry_backoff = self.retry_backoff.check("retry.backoff.max.ms")?;
-        let reconnect_backoff = self.reconnect_backoff.check("reconnect.backoff.max.ms")?;
+        let (delivery_timeout, request_timeout) = self.check_times()?;
+        let retry_backoff = self
+            .retry_backoff
+            .check("retry.backoff.max.ms", DEFAULT_MAX_BACKOFF)?;
+        // Who sets the first wait alone wants each to be as long: so Kafka reads it.
+        let reconnect_backoff = self.reconnect_backoff.check(
+            "reconnect.backoff.max.ms",
+            self.reconnect_backoff.first.unwrap_or(DEFAULT_MAX_BACKOFF),
+        )?;
         self.check_header_names()?;
         let delivery = self.delivery.check()?;
         if let Some(refusal) = self.refused {
@@ -212,10 +233,10 @@ impl KafkaOptions {
             topic: self.topic,
             client_id: self.client_id,
             linger: self.linger,
-            batch_size: self.batch_size,
+            batch_size,
             buffer_memory: self.buffer_memory,
             overflow: self.overflow,
-            delivery_timeout: self.delivery_timeout,
+            delivery_timeout,
             request_timeout,
             connect_timeout: self.connect_timeout,
             compression,
@@ -244,7 +265,8 @@ impl KafkaOptions {
         Ok(())
     }
 
-    fn check_sizes(&self) -> Result<(), BuildError> {
+    /// The size of batches, once all sizes fit together.
+    fn check_sizes(&self) -> Result<usize, BuildError> {
         if !(MIN_MAX_REQUEST..=MAX_MAX_REQUEST).contains(&self.max_request) {
             return Err(BuildError::setting(
                 "max.request.size",
@@ -252,24 +274,25 @@ impl KafkaOptions {
                 format!("{MIN_MAX_REQUEST} to {MAX_MAX_REQUEST} bytes"),
             ));
         }
-        if !(1..=self.max_request).contains(&self.batch_size) {
-            return Err(BuildError::setting(
-                "batch.size",
-                self.batch_size.to_string(),
-                format!("1 to {} bytes, the `max.request.size`", self.max_request),
-            ));
-        }
         check_buffer_memory(self.buffer_memory)?;
-        if self.buffer_memory < self.batch_size {
+        let Some(batch_size) = self.batch_size else {
+            let most = self.max_request.min(self.buffer_memory / 2);
+            return Ok(DEFAULT_BATCH_SIZE.min(most));
+        };
+        if batch_size == 0 {
+            return Err(BuildError::setting("batch.size", "0", "at least 1 byte"));
+        }
+        let batch_size = batch_size.min(self.max_request);
+        if self.buffer_memory < batch_size {
             return Err(BuildError::conflict(
                 format!(
-                    "`buffer.memory` is `{}` and `batch.size` is `{}`",
-                    self.buffer_memory, self.batch_size
+                    "`buffer.memory` is `{}` and `batch.size` is `{batch_size}`",
+                    self.buffer_memory
                 ),
                 "a buffer that holds at least one batch",
             ));
         }
-        Ok(())
+        Ok(batch_size)
     }
 
     fn check_header_names(&self) -> Result<(), BuildError> {
@@ -286,40 +309,46 @@ impl KafkaOptions {
         }
     }
 
-    /// The request timeout, once all times fit together.
-    fn check_times(&self) -> Result<Duration, BuildError> {
-        if !self.linger.is_zero() {
-            positive_time("linger.ms", self.linger)?;
+    /// The delivery and the request timeout, once all times fit together.
+    fn check_times(&self) -> Result<(Duration, Duration), BuildError> {
+        let linger = self.linger;
+        if !linger.is_zero() {
+            positive_time("linger.ms", linger)?;
         }
         let age = self.metadata_max_age.max(MIN_METADATA_MAX_AGE);
         positive_time("metadata.max.age.ms", age)?;
-        positive_time("delivery.timeout.ms", self.delivery_timeout)?;
         positive_time("socket.connection.setup.timeout.ms", self.connect_timeout)?;
-        if self.linger >= self.delivery_timeout {
+        if let Some(request_timeout) = self.request_timeout {
+            positive_time("request.timeout.ms", request_timeout)?;
+        }
+        let Some(delivery_timeout) = self.delivery_timeout else {
+            let request_timeout = self.request_timeout.unwrap_or(DEFAULT_REQUEST_TIMEOUT);
+            let both = linger.saturating_add(request_timeout).min(MAX_TIME);
+            return Ok((DEFAULT_DELIVERY_TIMEOUT.max(both), request_timeout));
+        };
+        positive_time("delivery.timeout.ms", delivery_timeout)?;
+        if linger >= delivery_timeout {
             return Err(BuildError::conflict(
                 format!(
-                    "`linger.ms` is `{:?}` and `delivery.timeout.ms` is `{:?}`",
-                    self.linger, self.delivery_timeout
+                    "`linger.ms` is `{linger:?}` and `delivery.timeout.ms` is `{delivery_timeout:?}`"
                 ),
                 "a linger shorter than the delivery timeout",
             ));
         }
-        let most = self.delivery_timeout.saturating_sub(self.linger);
+        let most = delivery_timeout.saturating_sub(linger);
         let Some(request_timeout) = self.request_timeout else {
-            return Ok(DEFAULT_REQUEST_TIMEOUT.min(most));
+            return Ok((delivery_timeout, DEFAULT_REQUEST_TIMEOUT.min(most)));
         };
-        positive_time("request.timeout.ms", request_timeout)?;
         if request_timeout > most {
             return Err(BuildError::conflict(
                 format!(
-                    "`delivery.timeout.ms` is `{:?}`, `linger.ms` is `{:?}` and `request.timeout.ms` \
-                     is `{request_timeout:?}`",
-                    self.delivery_timeout, self.linger
+                    "`delivery.timeout.ms` is `{delivery_timeout:?}`, `linger.ms` is `{linger:?}` and \
+                     `request.timeout.ms` is `{request_timeout:?}`"
                 ),
                 "a delivery timeout of at least linger and request timeout together",
             ));
         }
-        Ok(request_timeout)
+        Ok((delivery_timeout, request_timeout))
     }
 }
 
@@ -347,9 +376,25 @@ mod tests {
     #[test]
     fn a_short_delivery_timeout_shortens_a_request_timeout_that_was_not_set() {
         let mut options = options();
-        options.delivery_timeout = Duration::from_secs(1);
+        options.delivery_timeout = Some(Duration::from_secs(1));
         let settings = options.check().unwrap();
         assert_eq!(settings.request_timeout, Duration::from_millis(900));
+    }
+
+    #[test]
+    fn what_was_not_set_makes_room_for_what_was() {
+        let mut options = options();
+        options.linger = Duration::from_secs(120);
+        options.request_timeout = Some(Duration::from_secs(100));
+        options.batch_size = Some(usize::MAX);
+        options.max_request = 50_000;
+        let settings = options.check().unwrap();
+        assert_eq!(settings.delivery_timeout, Duration::from_secs(220));
+        assert_eq!(settings.batch_size, 50_000);
+
+        let mut options = self::options();
+        options.buffer_memory = 65_536;
+        assert_eq!(options.check().unwrap().batch_size, 32_768);
     }
 
     #[test]
@@ -357,30 +402,32 @@ mod tests {
         for (text, change) in [
             (
                 "`batch.size` is `0`",
-                (|o| o.batch_size = 0) as fn(&mut KafkaOptions),
+                (|o| o.batch_size = Some(0)) as fn(&mut KafkaOptions),
             ),
-            ("`batch.size` is `1000001`", |o| o.batch_size = 1_000_001),
             ("`buffer.memory` is `0`", |o| o.buffer_memory = 0),
             (
                 "`buffer.memory` is `65536` and `batch.size` is `262144`",
                 |o| {
                     o.buffer_memory = 65_536;
+                    o.batch_size = Some(262_144);
                 },
             ),
             ("`delivery.timeout.ms` is `0ns`", |o| {
-                o.delivery_timeout = Duration::ZERO;
+                o.delivery_timeout = Some(Duration::ZERO);
             }),
             ("`request.timeout.ms` is `0ns`", |o| {
                 o.request_timeout = Some(Duration::ZERO);
             }),
             ("`request.timeout.ms` is `121s`", |o| {
                 o.request_timeout = Some(Duration::from_secs(121));
+                o.delivery_timeout = Some(Duration::from_secs(120));
             }),
             ("`socket.connection.setup.timeout.ms` is `0ns`", |o| {
                 o.connect_timeout = Duration::ZERO;
             }),
             ("`linger.ms` is `120s`", |o| {
                 o.linger = Duration::from_secs(120);
+                o.delivery_timeout = Some(Duration::from_secs(120));
             }),
             ("`linger.ms` is", |o| o.linger = Duration::MAX),
             ("`max.block.ms` is `0ns`", |o| {

@@ -23,6 +23,8 @@ pub struct Property {
     pub setter: &'static str,
     /// The default, as a property's value.
     pub default: &'static str,
+    /// What values it takes, in Markdown; anything else is an error.
+    pub accepts: &'static str,
     apply: fn(&mut KafkaOptions, &str, &str) -> Result<(), BuildError>,
 }
 

@@ -53,7 +53,7 @@ impl SecurityProtocol {
     ];
 
     /// As Kafka calls it.
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Plaintext => "PLAINTEXT",
             Self::Ssl => "SSL",
@@ -70,9 +70,14 @@ impl SecurityProtocol {
         matches!(self, Self::SaslPlaintext | Self::SaslSsl)
     }
 
+    /// Kafka asks for no case.
+    pub(super) fn find(name: &str) -> Option<Self> {
+        let is_it = |known: &Self| known.name().eq_ignore_ascii_case(name);
+        Self::ALL.into_iter().find(is_it)
+    }
+
     fn parse(name: &str, value: &str) -> Result<Self, BuildError> {
-        let found = Self::ALL.into_iter().find(|known| known.name() == value);
-        found.ok_or_else(|| {
+        Self::find(value).ok_or_else(|| {
             let expected = "`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`";
             BuildError::setting(name, value, expected)
         })

@@ -62,11 +62,6 @@ pub(super) const FIXED: &[Fixed] = &[
         reason: "a record without a key goes where there is least to do",
     },
     Fixed {
-        name: "partitioner.availability.timeout.ms",
-        values: &["0"],
-        reason: "a partition that is in trouble gets no other batch until it is out of it",
-    },
-    Fixed {
         name: "receive.buffer.bytes",
         values: &["-1"],
         reason: "the operating system's",

@@ -37,6 +37,11 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
     ("metrics.recording.level", METRICS),
     ("metrics.sample.window.ms", METRICS),
     (
+        "partitioner.availability.timeout.ms",
+        "is not supported; a partition that is in trouble gets no other batch until it is out of it, \
+         however long that takes",
+    ),
+    (
         "partitioner.class",
         "is not supported; `partitioner` takes an implementation of `Partitioner`, and without it \
          keys go where the Java client sends them",

@@ -86,7 +86,9 @@ fn the_defaults_in_the_table_are_the_defaults() {
         if property.default.is_empty() || (property.default == "lz4" && !cfg!(feature = "lz4")) {
             continue;
         }
-        let set = with(&[codec, (property.name, property.default)]).unwrap();
+        // Alone, the first wait would be the longest as well.
+        let longest = ("reconnect.backoff.max.ms", "10000");
+        let set = with(&[codec, longest, (property.name, property.default)]).unwrap();
         assert_eq!(format!("{set:?}"), plain, "{}", property.name);
     }
 }
@@ -105,11 +107,6 @@ fn bad_values_and_unknown_names_are_errors_that_say_so() {
             "compression.type",
             "brotli",
             "`compression.type` is `brotli`, expected `none`",
-        ),
-        (
-            "bootstrap.servers",
-            "b:1",
-            "property `bootstrap.servers` is given twice",
         ),
         ("acks", "2", "`acks` is `2`, expected `all`"),
         ("enable.idempotence", "yes", "expected `true` or `false`"),
@@ -157,7 +154,87 @@ fn waits_are_read_as_kafka_reads_them() {
     let settings = with(&[("metadata.max.age.ms", "0"), ("reconnect.backoff.ms", "0")]).unwrap();
     assert_eq!(settings.metadata_max_age, millis(100));
     assert_eq!(settings.reconnect_backoff.first, millis(1));
-    assert!(with(&[("retry.backoff.max.ms", "2147483648")]).is_err());
+    // The first wait alone turns growth off, for connections only.
+    for (properties, first, most) in [
+        (&[("reconnect.backoff.ms", "20000")][..], 20_000, 20_000),
+        (&[("reconnect.backoff.ms", "50")], 50, 50),
+        (&[("reconnect.backoff.max.ms", "5000")], 100, 5000),
+        (
+            &[
+                ("reconnect.backoff.max.ms", "5000"),
+                ("reconnect.backoff.ms", "50"),
+            ],
+            50,
+            5000,
+        ),
+    ] {
+        let range = with(properties).unwrap().reconnect_backoff;
+        assert_eq!((range.first, range.most), (millis(first), millis(most)));
+    }
+}
+
+#[test]
+fn what_a_property_accepts_it_takes_and_no_more() {
+    let longest = "9223372036854775807";
+    for (name, taken, refused) in [
+        ("acks", &["all", "-1", "1", "0"][..], &["2", "ALL"][..]),
+        ("batch.size", &["0", "262144", "1048576"], &["-1"]),
+        ("buffer.memory", &["65536"], &["65535", "-1"]),
+        ("client.id", &["", "a b"], &["a\nb"]),
+        (
+            "delivery.timeout.ms",
+            &["200", "2147483647"],
+            &["0", "2147483648"],
+        ),
+        (
+            "linger.ms",
+            &["0", "120000", longest],
+            &["-1", "9223372036854775808"],
+        ),
+        ("max.block.ms", &["0", "1", longest], &["-1"]),
+        (
+            "max.in.flight.requests.per.connection",
+            &["1", "5"],
+            &["0", "6"],
+        ),
+        (
+            "max.request.size",
+            &["16384", "104857600"],
+            &["16383", "104857601"],
+        ),
+        ("metadata.max.age.ms", &["0", longest], &["-1"]),
+        ("reconnect.backoff.max.ms", &["0", longest], &["-1"]),
+        ("reconnect.backoff.ms", &["0", longest], &["-1"]),
+        (
+            "request.timeout.ms",
+            &["1", "120000", "2147483647"],
+            &["0", "2147483648"],
+        ),
+        ("retry.backoff.max.ms", &["0", longest], &["-1"]),
+        ("retry.backoff.ms", &["0", longest], &["-1"]),
+        ("security.protocol", &["plaintext", "PLAINTEXT"], &["tls"]),
+        (
+            "socket.connection.setup.timeout.ms",
+            &["1", longest],
+            &["0", "-1"],
+        ),
+    ] {
+        for value in taken {
+            if let Err(error) = with(&[(name, value)]) {
+                panic!("{name}={value}: {error}");
+            }
+        }
+        for value in refused {
+            let error = with(&[(name, value)]).unwrap_err();
+            assert!(error.contains(name), "{name}={value}: {error}");
+        }
+    }
+}
+
+#[test]
+fn the_servers_of_properties_take_the_place_of_those_of_the_builder() {
+    let settings = with(&[("bootstrap.servers", "b:1,c:2")]).unwrap();
+    assert_eq!(settings.servers, ["b:1", "c:2"]);
 }
 
 /// Every property of Kafka's own producer, with its default there.
@@ -207,12 +284,19 @@ fn what_holds_anyway_is_taken_and_says_so_otherwise() {
 fn row(name: &str, default: &str) -> String {
     let here = if name == GZIP_LEVEL || name == ZSTD_LEVEL {
         // Whatever the features of this build.
-        let default = if name == GZIP_LEVEL { "-1" } else { "3" };
-        format!("`compression_level`; default `{default}`; with the feature of its name")
+        let (accepts, default) = if name == GZIP_LEVEL {
+            ("1 to 9, or -1", "-1")
+        } else {
+            ("-131072 to 22", "3")
+        };
+        format!("`compression_level`: {accepts}; default `{default}`; with the feature of its name")
     } else if let Some(property) = PROPERTIES.iter().find(|property| property.name == name) {
+        let Property {
+            setter, accepts, ..
+        } = property;
         match property.default {
-            "" => format!("`{}`", property.setter),
-            default => format!("`{}`; default `{default}`", property.setter),
+            "" => format!("`{setter}`: {accepts}"),
+            default => format!("`{setter}`: {accepts}; default `{default}`"),
         }
     } else if let Some(fixed) = FIXED.iter().find(|fixed| fixed.name == name) {
         let values: Vec<String> = fixed
@@ -244,8 +328,8 @@ fn row(name: &str, default: &str) -> String {
 fn the_table_in_the_docs_is_that_of_the_code() {
     let mut table =
         "Every property of the producer of Kafka 4.3, its default there, and what it is here: \
-                     the setter that does the same, the only value that is taken, or why it is \
-                     refused.\n\n| Property | Default in Kafka | Here |\n|---|---|---|\n"
+                     the setter that does the same and what it takes, the only value that is \
+                     taken, or why it is refused.\n\n| Property | Default in Kafka | Here |\n|---|---|---|\n"
             .to_owned();
     for (name, default) in of_kafka() {
         table.push_str(&row(name, default));

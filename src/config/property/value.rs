@@ -5,28 +5,12 @@ use std::time::Duration;
 use crate::config::Acks;
 use crate::config::Idempotence;
 use crate::config::KafkaOptions;
+use crate::config::MAX_TIME;
 use crate::config::OverflowPolicy;
-use crate::config::address;
 use crate::config::security;
 use crate::error::BuildError;
 
-pub(super) fn set_servers(
-    options: &mut KafkaOptions,
-    name: &str,
-    value: &str,
-) -> Result<(), BuildError> {
-    if !options.servers.is_empty() {
-        return Err(BuildError::property(
-            name,
-            format!(
-                "is given twice: `{}` after the servers of the builder",
-                address::redact(value)
-            ),
-        ));
-    }
-    options.servers.push(value.to_owned());
-    Ok(())
-}
+const MILLISECONDS: &str = "a whole number of milliseconds";
 
 pub(super) fn set_security(
     options: &mut KafkaOptions,
@@ -42,7 +26,7 @@ pub(super) fn set_max_block(
     name: &str,
     value: &str,
 ) -> Result<(), BuildError> {
-    let max_wait = millis(name, value)?;
+    let max_wait = long_millis(name, value)?;
     options.overflow = if max_wait.is_zero() {
         OverflowPolicy::DropNewest
     } else {
@@ -90,7 +74,15 @@ pub(super) fn level(name: &str, value: &str) -> Result<i32, BuildError> {
 }
 
 pub(super) fn millis(name: &str, value: &str) -> Result<Duration, BuildError> {
-    whole(name, value, "a whole number of milliseconds").map(Duration::from_millis)
+    whole(name, value, MILLISECONDS).map(Duration::from_millis)
+}
+
+/// The same where Kafka counts in 64 bits: more than 24 days is the longest time that there is here.
+pub(super) fn long_millis(name: &str, value: &str) -> Result<Duration, BuildError> {
+    let number: i64 = whole(name, value, MILLISECONDS)?;
+    let number =
+        u64::try_from(number).map_err(|_| BuildError::setting(name, value, MILLISECONDS))?;
+    Ok(Duration::from_millis(number).min(MAX_TIME))
 }
 
 fn whole<T: std::str::FromStr>(name: &str, value: &str, expected: &str) -> Result<T, BuildError> {

@@ -5,6 +5,7 @@ use super::SecurityProtocol;
 use super::jaas;
 use super::sasl::Mechanism;
 use super::secret::Secret;
+use super::tls::PemPath;
 use super::tls::parse_versions;
 use crate::error::BuildError;
 
@@ -25,9 +26,9 @@ pub(in crate::config) fn apply(
         }
         "ssl.endpoint.identification.algorithm" => host_names(name, value)?,
         "ssl.truststore.type" | "ssl.keystore.type" => pem(name, value)?,
-        "ssl.truststore.location" => tls.ca_file = Some(path(name, value)?.into()),
+        "ssl.truststore.location" => tls.ca_file = Some(path(name, value)?),
         "ssl.truststore.certificates" => tls.ca_pem = Some(Secret::new(in_lines(value))),
-        "ssl.keystore.location" => tls.keystore = Some(path(name, value)?.into()),
+        "ssl.keystore.location" => tls.keystore = Some(path(name, value)?),
         "ssl.keystore.certificate.chain" => tls.chain_pem = Some(Secret::new(in_lines(value))),
         "ssl.keystore.key" => tls.key_pem = Some(Secret::new(in_lines(value))),
         _ => return Err(BuildError::property(name, "is unknown")),
@@ -52,11 +53,11 @@ fn pem(name: &str, value: &str) -> Result<(), BuildError> {
     Err(BuildError::setting(name, value, expected))
 }
 
-fn path<'a>(name: &str, value: &'a str) -> Result<&'a str, BuildError> {
+fn path(name: &str, value: &str) -> Result<PemPath, BuildError> {
     if value.is_empty() {
         return Err(BuildError::setting(name, value, "the path of a PEM file"));
     }
-    Ok(value)
+    Ok(PemPath(value.into()))
 }
 
 /// PEM text on one line, as it stands in property files, in lines: Kafka takes both.

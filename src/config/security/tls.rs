@@ -1,7 +1,9 @@
 //! What TLS trusts and who the client is: as set, and as checked. Reads no file.
 
+use std::fmt;
 use std::path::PathBuf;
 
+use super::secret::MARK;
 use super::secret::Secret;
 use crate::error::BuildError;
 
@@ -49,16 +51,53 @@ impl TlsVersion {
 #[derive(Debug, Default)]
 #[must_use = "settings do nothing until a layer has them"]
 pub struct Tls {
-    pub(super) ca_file: Option<PathBuf>,
+    pub(super) ca_file: Option<PemPath>,
     /// Hidden as the key is: somebody may have put one into it.
     pub(super) ca_pem: Option<Secret>,
     /// Chain and key in one file.
-    pub(super) keystore: Option<PathBuf>,
-    chain_file: Option<PathBuf>,
-    key_file: Option<PathBuf>,
+    pub(super) keystore: Option<PemPath>,
+    chain_file: Option<PemPath>,
+    key_file: Option<PemPath>,
     pub(super) chain_pem: Option<Secret>,
     pub(super) key_pem: Option<Secret>,
     protocols: Option<Vec<TlsVersion>>,
+}
+
+/// The path of a PEM file. If it is the text itself, by mistake, that is not shown.
+#[derive(Clone)]
+pub(super) struct PemPath(pub(super) PathBuf);
+
+impl PemPath {
+    fn is_text(&self) -> bool {
+        let path = self.0.to_string_lossy();
+        path.contains("-----BEGIN") || path.contains(['\n', '\r'])
+    }
+
+    /// The path, unless it is a text, which belongs into `instead`.
+    fn check(self, name: &str, instead: &str) -> Result<PathBuf, BuildError> {
+        if self.is_text() {
+            let expected =
+                format!("the path of a PEM file; the text itself belongs into {instead}");
+            return Err(BuildError::setting(name, MARK, expected));
+        }
+        Ok(self.0)
+    }
+
+    fn check_key(self) -> Result<PathBuf, BuildError> {
+        self.check(
+            "ssl.keystore.location",
+            "`Tls::client_certificate_pem` or `ssl.keystore.certificate.chain` and `ssl.keystore.key`",
+        )
+    }
+}
+
+impl fmt::Debug for PemPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_text() {
+            return f.write_str(MARK);
+        }
+        self.0.fmt(f)
+    }
 }
 
 /// TLS settings that hold together.
@@ -95,7 +134,7 @@ impl Tls {
     ///
     /// Kafka properties `ssl.truststore.type=PEM` and `ssl.truststore.location`.
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.ca_file = Some(path.into());
+        self.ca_file = Some(PemPath(path.into()));
         self
     }
 
@@ -116,8 +155,8 @@ impl Tls {
         certificate_chain: impl Into<PathBuf>,
         key: impl Into<PathBuf>,
     ) -> Self {
-        self.chain_file = Some(certificate_chain.into());
-        self.key_file = Some(key.into());
+        self.chain_file = Some(PemPath(certificate_chain.into()));
+        self.key_file = Some(PemPath(key.into()));
         self
     }
 
@@ -179,7 +218,10 @@ impl Tls {
                     "ssl.truststore.certificates",
                 ));
             }
-            (Some(path), None) => Roots::File(path),
+            (Some(path), None) => Roots::File(path.check(
+                "ssl.truststore.location",
+                "`Tls::ca_pem` or `ssl.truststore.certificates`",
+            )?),
             (None, Some(pem)) => Roots::Pem(pem),
             (None, None) => Roots::System,
         };
@@ -189,6 +231,10 @@ impl Tls {
             }
             (Some(path), None) => Some((path.clone(), path)),
             (None, files) => files,
+        };
+        let in_files = match in_files {
+            Some((chain, key)) => Some((chain.check_key()?, key.check_key()?)),
+            None => None,
         };
         let identity = match (in_files, self.chain_pem, self.key_pem) {
             (None, None, None) => None,
