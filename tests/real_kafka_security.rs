@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
@@ -56,6 +57,8 @@ mod evidence;
 #[path = "real_kafka/load.rs"]
 #[expect(dead_code, reason = "what only the other test uses")]
 mod load;
+#[path = "real_kafka/overdue.rs"]
+mod overdue;
 
 const SEVERAL_BATCHES: Pace = Pace {
     burst: 20,
@@ -519,8 +522,8 @@ fn deny_writes(kafka: &Kafka, topic: &str, change: &[&str]) {
     kafka.local(&arguments);
 }
 
-/// That none of them meets its end while a request waits, only a broker of the tests can tell:
-/// `it::security`. Here the sessions are those of a real one.
+/// None of them meets its end on our side: a broker closes the connection of one that does, and says
+/// so in its log. That it does say so is seen by a client that waits for it.
 #[test]
 fn sessions_that_end_every_four_seconds_cost_no_attempt() {
     let config = std::env::var("KAFKA_LOCAL_CONFIG").unwrap_or_default();
@@ -535,10 +538,17 @@ fn sessions_that_end_every_four_seconds_cost_no_attempt() {
         return;
     };
     let topic = kafka.topic(3);
+    kafka.tell_of_expired_sessions();
+    let before = kafka.expired_sessions();
     let (builder, told) = layer("KAFKA_BROKERS_SASL", &topic);
+    let logins = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&logins);
     let builder = builder
         .security_protocol(SecurityProtocol::SaslPlaintext)
-        .sasl(Sasl::scram_sha_512("alice", variable("KAFKA_PASSWORD")));
+        .sasl(Sasl::oauth_bearer(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok(token())
+        }));
     let (logged, report) = under_load(builder, STEADY, |scene| {
         wait_until("several sessions", || {
             scene.start.elapsed() > Duration::from_secs(15)
@@ -546,4 +556,21 @@ fn sessions_that_end_every_four_seconds_cost_no_attempt() {
     });
     assert_delivered(&kafka, &topic, &logged, &report);
     assert_no_trouble("sessions that end", &told);
+    assert_eq!(report.stats.duplicates_avoided, 0, "sent again: {report}");
+    let logins = logins.load(Ordering::Relaxed);
+    println!("{logins} logins");
+    assert!((4..=12).contains(&logins), "{logins} in some 15 s");
+    assert_eq!(
+        kafka.expired_sessions(),
+        before,
+        "sessions that the broker ended"
+    );
+    overdue::outlive_a_session(
+        &variable("KAFKA_BROKERS_SASL"),
+        "alice",
+        &variable("KAFKA_PASSWORD"),
+    );
+    wait_until("a word about a session that is over", || {
+        kafka.expired_sessions() == before + 1
+    });
 }

@@ -179,15 +179,7 @@ impl Kafka {
 
     /// The batches of a partition as they lie on the only node's disk.
     pub(crate) fn batches(&self, topic: &str, partition: i32) -> Vec<Batch> {
-        let environment = String::from_utf8(self.local(&["env"])).unwrap();
-        let certificate = environment
-            .lines()
-            .find_map(|line| line.strip_prefix("KAFKA_CA="))
-            .expect("kafka-local env names KAFKA_CA");
-        let folder = Path::new(certificate).ancestors().nth(2).unwrap();
-        let log = folder.join(format!(
-            "n1/data/{topic}-{partition}/00000000000000000000.log"
-        ));
+        let log = self.segment(topic, partition);
         let text = self.local(&[
             "tool",
             "org.apache.kafka.tools.DumpLogSegments",
@@ -197,6 +189,27 @@ impl Kafka {
         let text = String::from_utf8(text).unwrap();
         let batches = text.lines().filter(|line| line.starts_with("baseOffset:"));
         batches.map(Batch::parse).collect()
+    }
+
+    /// The file that has the records of a partition of the only node.
+    pub(crate) fn segment(&self, topic: &str, partition: i32) -> PathBuf {
+        let file = "00000000000000000000.log";
+        let path = format!("n1/data/{topic}-{partition}/{file}");
+        self.folder().join(path)
+    }
+
+    /// Where the script keeps the files of its nodes.
+    pub(crate) fn folder(&self) -> PathBuf {
+        let environment = String::from_utf8(self.local(&["env"])).unwrap();
+        let certificate = environment
+            .lines()
+            .find_map(|line| line.strip_prefix("KAFKA_CA="))
+            .expect("kafka-local env names KAFKA_CA");
+        Path::new(certificate)
+            .ancestors()
+            .nth(2)
+            .unwrap()
+            .to_owned()
     }
 
     /// Ends a node at once; it comes back when what this returns is told to, or dropped.
