@@ -393,14 +393,23 @@ fn wrong_credentials_are_refused_without_being_shown() {
         ),
     ];
     for (sasl, text) in cases {
-        let wrong = |topic: &str| {
+        let without_tls = |topic: &str| {
             let (builder, told) = layer("KAFKA_BROKERS_SASL", topic);
             let builder = builder
                 .security_protocol(SecurityProtocol::SaslPlaintext)
                 .sasl(sasl());
             (builder, told)
         };
-        refused(&mut kafka, wrong, &["authentication: ", text]);
+        refused(&mut kafka, without_tls, &["authentication: ", text]);
+        let with_tls = |topic: &str| {
+            let (builder, told) = layer("KAFKA_BROKERS_SASL_SSL", topic);
+            let builder = builder
+                .security_protocol(SecurityProtocol::SaslSsl)
+                .tls(trusted())
+                .sasl(sasl());
+            (builder, told)
+        };
+        refused(&mut kafka, with_tls, &["authentication: ", text]);
     }
     // A user that nobody has on a listener without SASL.
     let none = |topic: &str| {
