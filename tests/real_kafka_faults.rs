@@ -246,16 +246,25 @@ fn the_only_node_is_killed(name: &str, max_in_flight: usize) {
 
 #[test]
 fn a_quota_in_bytes_slows_down_and_doubles_nothing() {
+    limited_in_bytes("a quota in bytes a second, 1 in flight", 1);
+}
+
+#[test]
+fn a_quota_in_bytes_slows_down_and_doubles_nothing_with_five_batches_in_flight() {
+    limited_in_bytes("a quota in bytes a second, 5 in flight", 5);
+}
+
+fn limited_in_bytes(name: &str, max_in_flight: usize) {
     const RATE: u32 = 100_000;
-    const EVENTS: usize = 1_500;
+    const EVENTS: usize = 1_100;
     /// What a record takes on the wire, about, its headers and its share of the batch included.
     const RECORD: u32 = 630;
-    let Some(mut kafka) = Kafka::find_local("a quota in bytes a second") else {
+    let Some(mut kafka) = Kafka::find_local(name) else {
         return;
     };
     let topic = kafka.replicated_topic(PARTITIONS);
     let quota = kafka.limit_client(&topic, &format!("producer_byte_rate={RATE}"));
-    let builder = layer(&kafka, &topic, 1)
+    let builder = layer(&kafka, &topic, max_in_flight)
         .compression(Compression::None)
         // A broker looks at ten seconds; smaller requests make it look closely.
         .batch_size(50_000)
@@ -286,15 +295,23 @@ fn a_quota_in_bytes_slows_down_and_doubles_nothing() {
 
 #[test]
 fn a_quota_that_throttles_every_request_is_lived_with() {
-    const ROUNDS: u32 = 4;
-    let Some(mut kafka) = Kafka::find_local("a quota in time") else {
+    limited_in_time("a quota in time, 1 in flight", 1, 4);
+}
+
+#[test]
+fn a_quota_that_throttles_every_request_is_lived_with_with_five_batches_in_flight() {
+    limited_in_time("a quota in time, 5 in flight", 5, 2);
+}
+
+fn limited_in_time(name: &str, max_in_flight: usize, rounds: u32) {
+    let Some(mut kafka) = Kafka::find_local(name) else {
         return;
     };
     let topic = kafka.replicated_topic(PARTITIONS);
     let quota = kafka.limit_client(&topic, "request_percentage=0.01");
     let start = Instant::now();
-    let (logged, report) = under_load(layer(&kafka, &topic, 1), STEADY, |scene| {
-        for _ in 0..ROUNDS {
+    let (logged, report) = under_load(layer(&kafka, &topic, max_in_flight), STEADY, |scene| {
+        for _ in 0..rounds {
             scene.wait_offered("something to deliver", 100);
             scene.flush();
         }
@@ -307,9 +324,9 @@ fn a_quota_that_throttles_every_request_is_lived_with() {
     assert_exactly(&records, &logged, 3);
     assert_whole_by_headers(&records);
     // Each answer costs a second.
-    println!("{ROUNDS} rounds in {took:.1?}");
+    println!("{rounds} rounds in {took:.1?}");
     assert!(
-        took > Duration::from_secs(1) * ROUNDS,
+        took > Duration::from_secs(1) * rounds,
         "the quota was not in force"
     );
 }
