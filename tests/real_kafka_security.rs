@@ -9,10 +9,6 @@
 #![cfg(test)]
 #![cfg(feature = "tls")]
 
-use std::io::Read as _;
-use std::io::Write as _;
-use std::net::TcpListener;
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -43,6 +39,7 @@ use cluster::wait_until;
 use evidence::assert_all_delivered;
 use evidence::assert_exactly;
 use evidence::assert_whole_by_headers;
+use forwarder::Forwarder;
 use load::Logged;
 use load::Pace;
 use load::STEADY;
@@ -54,6 +51,9 @@ use load::under_load;
 mod cluster;
 #[path = "real_kafka/evidence.rs"]
 mod evidence;
+#[path = "real_kafka/forwarder.rs"]
+#[expect(dead_code, reason = "what only the other test uses")]
+mod forwarder;
 #[path = "real_kafka/load.rs"]
 #[expect(dead_code, reason = "what only the other test uses")]
 mod load;
@@ -295,6 +295,7 @@ fn tls_that_must_be_refused_is() {
     });
     refused(&mut kafka, unknown, &["tls: ", "from an unknown issuer"]);
 
+    // The certificate does not name it.
     let forwarder = Forwarder::to(&variable("KAFKA_BROKERS_SSL"));
     let other_name = |topic: &str| {
         let (builder, told) = layer_to(forwarder.address.clone(), topic);
@@ -326,47 +327,6 @@ fn tls_that_must_be_refused_is() {
         ssl("KAFKA_BROKERS_MTLS", stranger),
         &["tls: ", "the alert"],
     );
-}
-
-/// An address without a certificate, behind which there is a broker with one.
-struct Forwarder {
-    address: String,
-}
-
-impl Forwarder {
-    fn to(behind: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.2:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let behind = behind.to_owned();
-        std::thread::spawn(move || {
-            while let Ok((client, _)) = listener.accept() {
-                let Ok(broker) = TcpStream::connect(&behind) else {
-                    return;
-                };
-                let ways = [
-                    (client.try_clone(), broker.try_clone()),
-                    (broker.try_clone(), client.try_clone()),
-                ];
-                for way in ways {
-                    std::thread::spawn(move || {
-                        let (Ok(from), Ok(to)) = way else { return };
-                        copy(from, to);
-                    });
-                }
-            }
-        });
-        Self { address }
-    }
-}
-
-fn copy(mut from: TcpStream, mut to: TcpStream) {
-    let mut buffer = [0; 4096];
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        if to.write_all(&buffer[..count]).is_err() {
-            return;
-        }
-    }
-    let _closed = to.shutdown(std::net::Shutdown::Both);
 }
 
 #[test]

@@ -242,6 +242,13 @@ impl Kafka {
         command.args(arguments);
         output(command, input).unwrap_or_else(|| panic!("there is no `{}`", script.display()))
     }
+
+    /// Runs the script, whatever comes of it.
+    pub(crate) fn try_local(&self, arguments: &[&str]) {
+        if let Some(script) = &self.script {
+            let _tried = Command::new(script).args(arguments).output();
+        }
+    }
 }
 
 impl Drop for Kafka {
@@ -273,11 +280,8 @@ impl Killed<'_> {
 impl Drop for Killed<'_> {
     fn drop(&mut self) {
         // Only when the test fails meanwhile: the next one needs a broker.
-        if self.is_down
-            && let Some(script) = &self.kafka.script
-        {
-            let node = self.node.to_string();
-            let _tried = Command::new(script).args(["revive", &node]).output();
+        if self.is_down {
+            self.kafka.try_local(&["revive", &self.node.to_string()]);
         }
     }
 }
