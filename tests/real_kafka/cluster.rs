@@ -124,13 +124,14 @@ impl Kafka {
         Consumer::connect(&self.servers).unwrap()
     }
 
-    /// Fails unless kcat, if there is one, reads exactly these records: places, times and bytes.
+    /// Fails unless kcat, if there is one, reads exactly these records: places, times, keys, headers and
+    /// bytes.
     pub(crate) fn check_with_kcat(&self, topic: &str, records: &[Record]) {
         let mut command = Command::new("kcat");
         command
             .args(["-C", "-b", &self.servers, "-t", topic])
             .args(["-e", "-q", "-o", "beginning"])
-            .args(["-f", "%p|%o|%T|%S|%s\n"]);
+            .args(["-f", "%p|%o|%T|%K|%k|%h|%S|%s\n"]);
         let Some(output) = output(command, &[]) else {
             println!("skipped: kcat is not on PATH");
             return;
@@ -138,21 +139,29 @@ impl Kafka {
         let read = lines(&output);
         let expected = records.iter().map(|record| {
             let value = record.value.as_deref().expect("no tombstone");
-            let mut line = format!(
-                "{}|{}|{}|{}|",
-                record.partition,
-                record.offset,
-                record.timestamp,
-                value.len()
-            )
-            .into_bytes();
-            line.extend_from_slice(value);
-            line
+            // The length of a key that is not there.
+            let key_length = record
+                .key
+                .as_ref()
+                .map_or("-1".to_owned(), |key| key.len().to_string());
+            let place = format!(
+                "{}|{}|{}",
+                record.partition, record.offset, record.timestamp
+            );
+            [
+                place.into_bytes(),
+                key_length.into_bytes(),
+                record.key.as_deref().unwrap_or_default().to_vec(),
+                headers_of(record, b'='),
+                value.len().to_string().into_bytes(),
+                value.to_vec(),
+            ]
+            .join(&b'|')
         });
         assert_same("kcat", read, expected.collect());
     }
 
-    /// The same for Kafka's own console consumer, which shows values only.
+    /// The same for Kafka's own console consumer, which shows no places.
     pub(crate) fn check_with_console_consumer(&self, topic: &str, records: &[Record]) {
         if self.script.is_none() {
             println!("skipped: KAFKA_LOCAL does not name the kafka-local script, so no Java");
@@ -171,9 +180,23 @@ impl Kafka {
             "30000",
             "--max-messages",
             &count,
+            "--formatter-property",
+            "print.key=true",
+            "--formatter-property",
+            "print.headers=true",
+            "--formatter-property",
+            "null.literal=there is none",
         ]);
-        let value = |record: &Record| record.value.as_deref().expect("no tombstone").to_vec();
-        let expected = records.iter().map(value).collect();
+        let line = |record: &Record| {
+            let headers = match headers_of(record, b':') {
+                none if none.is_empty() => b"NO_HEADERS".to_vec(),
+                headers => headers,
+            };
+            let key = record.key.as_deref().unwrap_or(b"there is none");
+            let value = record.value.as_deref().expect("no tombstone");
+            [&headers, key, value].join(&b'\t')
+        };
+        let expected = records.iter().map(line).collect();
         assert_same("Kafka's console consumer", lines(&output), expected);
     }
 
@@ -312,6 +335,16 @@ impl Batch {
             codec: word("compresscodec:").to_lowercase(),
         }
     }
+}
+
+/// Names and values of headers, as kcat and Java print them.
+fn headers_of(record: &Record, between: u8) -> Vec<u8> {
+    let headers = record.headers.iter().map(|(name, value)| {
+        let value = value.as_deref().expect("no header is null");
+        [name.as_bytes(), value].join(&between)
+    });
+    let headers: Vec<_> = headers.collect();
+    headers.join(&b',')
 }
 
 /// Fails with the first difference: a whole topic would fill the screen.
