@@ -170,6 +170,8 @@ fn refused(kafka: &mut Kafka, builder: impl Fn(&str) -> (KafkaLayerBuilder, Told
         "{:?}",
         begin.elapsed()
     );
+    // The counters and health come first.
+    wait_until("a word about it", || !told.lock().unwrap().is_empty());
     let all = told.lock().unwrap().clone();
     for part in parts {
         assert!(
