@@ -1,5 +1,5 @@
-//! Every codec on a real Apache Kafka: several threads and partitions, read back byte for byte by kcat and
-//! by Java, and each batch as Kafka's own log dump describes it.
+//! Every codec on a real Apache Kafka: several threads and partitions, read back byte for byte, with keys
+//! and headers, by kcat and by Java, and each batch as Kafka's own log dump describes it.
 //!
 //! Runs as `tests/real_kafka.rs` does: `compose/kafka-local run 1 cargo test --all-features --test
 //! real_kafka_codecs`, with `KAFKA_LOCAL` for what needs Java. With `--nocapture` each test that really
@@ -20,16 +20,25 @@ use cluster::Batch;
 use cluster::Kafka;
 use cluster::LONG;
 use cluster::assert_same;
+use evidence::assert_whole_by_headers;
 
 #[expect(dead_code, reason = "tests/real_kafka.rs uses the rest")]
 #[path = "real_kafka/cluster.rs"]
 mod cluster;
+#[expect(dead_code, reason = "what is for tests of faults")]
+#[path = "real_kafka/evidence.rs"]
+mod evidence;
+#[expect(dead_code, reason = "what is for tests of faults")]
+#[path = "real_kafka/load.rs"]
+mod load;
 
 const PARTITIONS: i32 = 3;
 const THREADS: usize = 4;
 const PER_THREAD: usize = 12_000;
 /// Events between two flushes, so that there are batches of many sizes.
 const BURST: usize = 2_000;
+/// The value of a header.
+const SERVICE: &str = "orders, účty=1: 🦀";
 /// The length of the largest texts.
 const NOISE: usize = 60_000;
 
@@ -60,6 +69,27 @@ fn noise(seed: usize, length: usize) -> String {
         char::from(LETTERS[usize::try_from(state >> 58).unwrap()])
     };
     std::iter::repeat_with(next).take(length).collect()
+}
+
+/// The key of a thread's event, if it has one.
+fn key_of(thread: usize, number: usize) -> Option<String> {
+    let names = [
+        "plain",
+        "a,b=c:d|e",
+        "žluťoučký klíč",
+        "日本語 🦀",
+        "",
+        "long ",
+    ];
+    let kind = (thread + number) % (names.len() + 1);
+    let name = names.get(kind).filter(|name| !name.is_empty())?;
+    let times = if kind == 5 { 60 } else { 1 };
+    Some(format!("{}{}", name.repeat(times), number % 10))
+}
+
+/// Key, headers and value, as they are to be read.
+fn line(key: Option<&str>, service: &str, value: &str) -> Vec<u8> {
+    format!("{key:?} {service} {value}").into_bytes()
 }
 
 #[test]
@@ -119,7 +149,8 @@ fn read_by_others(codec: &str, compression: Compression, level: Option<i32>) {
     let records = kafka.read(&topic);
     let used: HashSet<i32> = records.iter().map(|record| record.partition).collect();
     assert_eq!(used.len(), 3, "partitions that were used: {used:?}");
-    assert_same("our own consumer", values(&records), logged);
+    assert_same("our own consumer", lines(&records), logged);
+    assert_whole_by_headers(&records);
     kafka.check_with_kcat(&topic, &records);
     kafka.check_with_console_consumer(&topic, &records);
     if kafka.is_local() {
@@ -131,6 +162,9 @@ fn read_by_others(codec: &str, compression: Compression, level: Option<i32>) {
 fn log(kafka: &Kafka, topic: &str, compression: Compression, level: Option<i32>) -> Vec<Vec<u8>> {
     let mut builder = KafkaLayer::builder([kafka.servers()], topic)
         .layout(PatternLayout::new("%m").unwrap())
+        .key(PatternLayout::new("%X{key}").unwrap())
+        .header("service", PatternLayout::new(SERVICE).unwrap())
+        .sequence_headers(true)
         .linger(Duration::from_millis(20))
         .buffer_memory(128 * 1024 * 1024)
         .compression(compression);
@@ -141,15 +175,20 @@ fn log(kafka: &Kafka, topic: &str, compression: Compression, level: Option<i32>)
     let dispatch = Dispatch::new(tracing_subscriber::registry().with(layer));
     let texts: Vec<Vec<String>> = (0..THREADS).map(texts).collect();
     std::thread::scope(|scope| {
-        for texts in &texts {
+        for (thread, texts) in texts.iter().enumerate() {
             let (dispatch, guard) = (&dispatch, &guard);
             scope.spawn(move || {
                 tracing::dispatcher::with_default(dispatch, || {
-                    for burst in texts.chunks(BURST) {
-                        for text in burst {
+                    for (number, text) in texts.iter().enumerate() {
+                        if let Some(key) = key_of(thread, number) {
+                            let span = tracing::info_span!("keyed", key);
+                            span.in_scope(|| tracing::info!("{text}"));
+                        } else {
                             tracing::info!("{text}");
                         }
-                        guard.flush(LONG).unwrap();
+                        if (number + 1) % BURST == 0 {
+                            guard.flush(LONG).unwrap();
+                        }
                     }
                 });
             });
@@ -160,11 +199,13 @@ fn log(kafka: &Kafka, topic: &str, compression: Compression, level: Option<i32>)
     assert_eq!(report.stats.offered, calls, "{report}");
     assert_eq!(report.stats.delivered, calls, "{report}");
     assert_eq!(report.stats.dropped.total(), 0, "{report}");
-    texts
-        .into_iter()
-        .flatten()
-        .map(String::into_bytes)
-        .collect()
+    let lines = texts.iter().enumerate().flat_map(|(thread, texts)| {
+        let line = move |(number, text): (usize, &String)| {
+            line(key_of(thread, number).as_deref(), SERVICE, text)
+        };
+        texts.iter().enumerate().map(line)
+    });
+    lines.collect()
 }
 
 /// Every batch is valid, has the codec that was asked for and as many records as were read. Only a
@@ -208,7 +249,24 @@ fn is_mostly_noise(batch: &Batch) -> bool {
     batch.size > NOISE && batch.size < NOISE + NOISE / 4
 }
 
-fn values(records: &[Record]) -> Vec<Vec<u8>> {
-    let value = |record: &Record| record.value.as_deref().expect("no tombstone").to_vec();
-    records.iter().map(value).collect()
+fn lines(records: &[Record]) -> Vec<Vec<u8>> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let line = |record: &Record| {
+        let [(service, value), (instance, _), (sequence, _)] = record.headers.as_slice() else {
+            panic!("{record:?}");
+        };
+        let names = [service, instance, sequence];
+        let expected = [
+            "service",
+            "tracing-kafka-instance",
+            "tracing-kafka-sequence",
+        ];
+        assert_eq!(names, expected, "{record:?}");
+        line(
+            record.key.as_deref().map(text).as_deref(),
+            &text(value.as_deref().unwrap()),
+            &text(record.value.as_deref().expect("no tombstone")),
+        )
+    };
+    records.iter().map(line).collect()
 }

@@ -22,6 +22,7 @@ use cluster::wait_until;
 use evidence::assert_all_delivered;
 use evidence::assert_exactly;
 use evidence::assert_whole_by_headers;
+use forwarder::Forwarder;
 use load::Pace;
 use load::STEADY;
 use load::Scene;
@@ -32,6 +33,8 @@ use load::under_load;
 mod cluster;
 #[path = "real_kafka/evidence.rs"]
 mod evidence;
+#[path = "real_kafka/forwarder.rs"]
+mod forwarder;
 #[path = "real_kafka/load.rs"]
 #[expect(dead_code, reason = "the other tests need the rest")]
 mod load;
@@ -222,40 +225,91 @@ fn the_only_node_is_killed(name: &str, max_in_flight: usize) {
         return;
     };
     let topic = kafka.replicated_topic(PARTITIONS);
+    let forwarder = Forwarder::to(kafka.servers());
     survives(&kafka, &topic, max_in_flight, |scene| {
         let killed = kafka.kill(1);
         scene.wait_for_failure();
         scene.wait_offered("events while it is away", 2_000);
+        let advertised = kafka.advertise(&forwarder.address);
         killed.revive();
         scene.say("revived");
         scene.flush();
         scene.say("flushed");
         scene.wait_delivered("a load between", 2_000);
-        // What waits in its sockets is appended once it runs again, and nobody hears of that: each
-        // batch's outcome is unknown.
-        let frozen = kafka.freeze(1);
-        scene.wait_for_failure();
-        frozen.thaw();
+        let unheard = || {
+            let stats = scene.guard.stats();
+            let on_disk = kafka.on_disk(&topic, PARTITIONS);
+            (on_disk.saturating_sub(stats.delivered), stats)
+        };
+        lose_answers(&forwarder, scene, || {
+            let (unheard, stats) = unheard();
+            unheard > 0 && unheard == stats.in_flight
+        });
         // When it comes back it remembers the last batch of a producer only.
-        kafka.kill(1).revive();
-        scene.say("frozen, thawed, killed and revived");
+        let killed = kafka.kill(1);
+        drop(advertised);
+        forwarder.lose_answers(false);
+        let (unheard, before) = unheard();
+        assert_eq!(unheard, before.in_flight, "{before}");
+        killed.revive();
+        scene.say("its answers lost, killed and revived");
         scene.flush();
         scene.say("flushed");
+        let avoided = scene.guard.stats().duplicates_avoided - before.duplicates_avoided;
+        println!("{avoided} of {unheard} records that nobody had heard of were recognised");
+        if max_in_flight == 1 {
+            assert_eq!(avoided, unheard);
+        } else {
+            // The last of several says of those before it that they were appended.
+            assert!(avoided > 0 && avoided < unheard);
+        }
     });
+}
+
+/// Loses answers until `is_appended` says that all that is in flight was appended: as nobody hears of
+/// that, its outcome is unknown.
+fn lose_answers(forwarder: &Forwarder, scene: &Scene<'_>, is_appended: impl Fn() -> bool) {
+    for _ in 0..5 {
+        // The client must be on that way; it may still have a connection to the other address.
+        let before = forwarder.answers();
+        wait_until("answers", || forwarder.answers() > before + 50);
+        forwarder.lose_answers(true);
+        scene.wait_for_failure();
+        let end = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < end {
+            if is_appended() {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        scene.say("something is in flight that the node does not have");
+        forwarder.lose_answers(false);
+        scene.flush();
+    }
+    panic!("something was always in flight that the node did not have");
 }
 
 #[test]
 fn a_quota_in_bytes_slows_down_and_doubles_nothing() {
+    limited_in_bytes("a quota in bytes a second, 1 in flight", 1);
+}
+
+#[test]
+fn a_quota_in_bytes_slows_down_and_doubles_nothing_with_five_batches_in_flight() {
+    limited_in_bytes("a quota in bytes a second, 5 in flight", 5);
+}
+
+fn limited_in_bytes(name: &str, max_in_flight: usize) {
     const RATE: u32 = 100_000;
-    const EVENTS: usize = 1_500;
+    const EVENTS: usize = 1_100;
     /// What a record takes on the wire, about, its headers and its share of the batch included.
     const RECORD: u32 = 630;
-    let Some(mut kafka) = Kafka::find_local("a quota in bytes a second") else {
+    let Some(mut kafka) = Kafka::find_local(name) else {
         return;
     };
     let topic = kafka.replicated_topic(PARTITIONS);
     let quota = kafka.limit_client(&topic, &format!("producer_byte_rate={RATE}"));
-    let builder = layer(&kafka, &topic, 1)
+    let builder = layer(&kafka, &topic, max_in_flight)
         .compression(Compression::None)
         // A broker looks at ten seconds; smaller requests make it look closely.
         .batch_size(50_000)
@@ -286,15 +340,23 @@ fn a_quota_in_bytes_slows_down_and_doubles_nothing() {
 
 #[test]
 fn a_quota_that_throttles_every_request_is_lived_with() {
-    const ROUNDS: u32 = 4;
-    let Some(mut kafka) = Kafka::find_local("a quota in time") else {
+    limited_in_time("a quota in time, 1 in flight", 1, 4);
+}
+
+#[test]
+fn a_quota_that_throttles_every_request_is_lived_with_with_five_batches_in_flight() {
+    limited_in_time("a quota in time, 5 in flight", 5, 2);
+}
+
+fn limited_in_time(name: &str, max_in_flight: usize, rounds: u32) {
+    let Some(mut kafka) = Kafka::find_local(name) else {
         return;
     };
     let topic = kafka.replicated_topic(PARTITIONS);
     let quota = kafka.limit_client(&topic, "request_percentage=0.01");
     let start = Instant::now();
-    let (logged, report) = under_load(layer(&kafka, &topic, 1), STEADY, |scene| {
-        for _ in 0..ROUNDS {
+    let (logged, report) = under_load(layer(&kafka, &topic, max_in_flight), STEADY, |scene| {
+        for _ in 0..rounds {
             scene.wait_offered("something to deliver", 100);
             scene.flush();
         }
@@ -307,9 +369,9 @@ fn a_quota_that_throttles_every_request_is_lived_with() {
     assert_exactly(&records, &logged, 3);
     assert_whole_by_headers(&records);
     // Each answer costs a second.
-    println!("{ROUNDS} rounds in {took:.1?}");
+    println!("{rounds} rounds in {took:.1?}");
     assert!(
-        took > Duration::from_secs(1) * ROUNDS,
+        took > Duration::from_secs(1) * rounds,
         "the quota was not in force"
     );
 }

@@ -9,14 +9,11 @@
 #![cfg(test)]
 #![cfg(feature = "tls")]
 
-use std::io::Read as _;
-use std::io::Write as _;
-use std::net::TcpListener;
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
@@ -42,6 +39,7 @@ use cluster::wait_until;
 use evidence::assert_all_delivered;
 use evidence::assert_exactly;
 use evidence::assert_whole_by_headers;
+use forwarder::Forwarder;
 use load::Logged;
 use load::Pace;
 use load::STEADY;
@@ -53,9 +51,14 @@ use load::under_load;
 mod cluster;
 #[path = "real_kafka/evidence.rs"]
 mod evidence;
+#[path = "real_kafka/forwarder.rs"]
+#[expect(dead_code, reason = "what only the other test uses")]
+mod forwarder;
 #[path = "real_kafka/load.rs"]
 #[expect(dead_code, reason = "what only the other test uses")]
 mod load;
+#[path = "real_kafka/overdue.rs"]
+mod overdue;
 
 const SEVERAL_BATCHES: Pace = Pace {
     burst: 20,
@@ -167,6 +170,8 @@ fn refused(kafka: &mut Kafka, builder: impl Fn(&str) -> (KafkaLayerBuilder, Told
         "{:?}",
         begin.elapsed()
     );
+    // The counters and health come first.
+    wait_until("a word about it", || !told.lock().unwrap().is_empty());
     let all = told.lock().unwrap().clone();
     for part in parts {
         assert!(
@@ -292,6 +297,7 @@ fn tls_that_must_be_refused_is() {
     });
     refused(&mut kafka, unknown, &["tls: ", "from an unknown issuer"]);
 
+    // The certificate does not name it.
     let forwarder = Forwarder::to(&variable("KAFKA_BROKERS_SSL"));
     let other_name = |topic: &str| {
         let (builder, told) = layer_to(forwarder.address.clone(), topic);
@@ -325,47 +331,6 @@ fn tls_that_must_be_refused_is() {
     );
 }
 
-/// An address without a certificate, behind which there is a broker with one.
-struct Forwarder {
-    address: String,
-}
-
-impl Forwarder {
-    fn to(behind: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.2:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let behind = behind.to_owned();
-        std::thread::spawn(move || {
-            while let Ok((client, _)) = listener.accept() {
-                let Ok(broker) = TcpStream::connect(&behind) else {
-                    return;
-                };
-                let ways = [
-                    (client.try_clone(), broker.try_clone()),
-                    (broker.try_clone(), client.try_clone()),
-                ];
-                for way in ways {
-                    std::thread::spawn(move || {
-                        let (Ok(from), Ok(to)) = way else { return };
-                        copy(from, to);
-                    });
-                }
-            }
-        });
-        Self { address }
-    }
-}
-
-fn copy(mut from: TcpStream, mut to: TcpStream) {
-    let mut buffer = [0; 4096];
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        if to.write_all(&buffer[..count]).is_err() {
-            return;
-        }
-    }
-    let _closed = to.shutdown(std::net::Shutdown::Both);
-}
-
 #[test]
 fn wrong_credentials_are_refused_without_being_shown() {
     let Some(mut kafka) = find("wrong credentials") else {
@@ -390,14 +355,23 @@ fn wrong_credentials_are_refused_without_being_shown() {
         ),
     ];
     for (sasl, text) in cases {
-        let wrong = |topic: &str| {
+        let without_tls = |topic: &str| {
             let (builder, told) = layer("KAFKA_BROKERS_SASL", topic);
             let builder = builder
                 .security_protocol(SecurityProtocol::SaslPlaintext)
                 .sasl(sasl());
             (builder, told)
         };
-        refused(&mut kafka, wrong, &["authentication: ", text]);
+        refused(&mut kafka, without_tls, &["authentication: ", text]);
+        let with_tls = |topic: &str| {
+            let (builder, told) = layer("KAFKA_BROKERS_SASL_SSL", topic);
+            let builder = builder
+                .security_protocol(SecurityProtocol::SaslSsl)
+                .tls(trusted())
+                .sasl(sasl());
+            (builder, told)
+        };
+        refused(&mut kafka, with_tls, &["authentication: ", text]);
     }
     // A user that nobody has on a listener without SASL.
     let none = |topic: &str| {
@@ -519,8 +493,8 @@ fn deny_writes(kafka: &Kafka, topic: &str, change: &[&str]) {
     kafka.local(&arguments);
 }
 
-/// That none of them meets its end while a request waits, only a broker of the tests can tell:
-/// `it::security`. Here the sessions are those of a real one.
+/// None of them meets its end on our side: a broker closes the connection of one that does, and says
+/// so in its log. That it does say so is seen by a client that waits for it.
 #[test]
 fn sessions_that_end_every_four_seconds_cost_no_attempt() {
     let config = std::env::var("KAFKA_LOCAL_CONFIG").unwrap_or_default();
@@ -535,10 +509,17 @@ fn sessions_that_end_every_four_seconds_cost_no_attempt() {
         return;
     };
     let topic = kafka.topic(3);
+    kafka.tell_of_expired_sessions();
+    let before = kafka.expired_sessions();
     let (builder, told) = layer("KAFKA_BROKERS_SASL", &topic);
+    let logins = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&logins);
     let builder = builder
         .security_protocol(SecurityProtocol::SaslPlaintext)
-        .sasl(Sasl::scram_sha_512("alice", variable("KAFKA_PASSWORD")));
+        .sasl(Sasl::oauth_bearer(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok(token())
+        }));
     let (logged, report) = under_load(builder, STEADY, |scene| {
         wait_until("several sessions", || {
             scene.start.elapsed() > Duration::from_secs(15)
@@ -546,4 +527,21 @@ fn sessions_that_end_every_four_seconds_cost_no_attempt() {
     });
     assert_delivered(&kafka, &topic, &logged, &report);
     assert_no_trouble("sessions that end", &told);
+    assert_eq!(report.stats.duplicates_avoided, 0, "sent again: {report}");
+    let logins = logins.load(Ordering::Relaxed);
+    println!("{logins} logins");
+    assert!((4..=12).contains(&logins), "{logins} in some 15 s");
+    assert_eq!(
+        kafka.expired_sessions(),
+        before,
+        "sessions that the broker ended"
+    );
+    overdue::outlive_a_session(
+        &variable("KAFKA_BROKERS_SASL"),
+        "alice",
+        &variable("KAFKA_PASSWORD"),
+    );
+    wait_until("a word about a session that is over", || {
+        kafka.expired_sessions() == before + 1
+    });
 }

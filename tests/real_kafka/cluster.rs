@@ -124,13 +124,14 @@ impl Kafka {
         Consumer::connect(&self.servers).unwrap()
     }
 
-    /// Fails unless kcat, if there is one, reads exactly these records: places, times and bytes.
+    /// Fails unless kcat, if there is one, reads exactly these records: places, times, keys, headers and
+    /// bytes.
     pub(crate) fn check_with_kcat(&self, topic: &str, records: &[Record]) {
         let mut command = Command::new("kcat");
         command
             .args(["-C", "-b", &self.servers, "-t", topic])
             .args(["-e", "-q", "-o", "beginning"])
-            .args(["-f", "%p|%o|%T|%S|%s\n"]);
+            .args(["-f", "%p|%o|%T|%K|%k|%h|%S|%s\n"]);
         let Some(output) = output(command, &[]) else {
             println!("skipped: kcat is not on PATH");
             return;
@@ -138,21 +139,29 @@ impl Kafka {
         let read = lines(&output);
         let expected = records.iter().map(|record| {
             let value = record.value.as_deref().expect("no tombstone");
-            let mut line = format!(
-                "{}|{}|{}|{}|",
-                record.partition,
-                record.offset,
-                record.timestamp,
-                value.len()
-            )
-            .into_bytes();
-            line.extend_from_slice(value);
-            line
+            // The length of a key that is not there.
+            let key_length = record
+                .key
+                .as_ref()
+                .map_or("-1".to_owned(), |key| key.len().to_string());
+            let place = format!(
+                "{}|{}|{}",
+                record.partition, record.offset, record.timestamp
+            );
+            [
+                place.into_bytes(),
+                key_length.into_bytes(),
+                record.key.as_deref().unwrap_or_default().to_vec(),
+                headers_of(record, b'='),
+                value.len().to_string().into_bytes(),
+                value.to_vec(),
+            ]
+            .join(&b'|')
         });
         assert_same("kcat", read, expected.collect());
     }
 
-    /// The same for Kafka's own console consumer, which shows values only.
+    /// The same for Kafka's own console consumer, which shows no places.
     pub(crate) fn check_with_console_consumer(&self, topic: &str, records: &[Record]) {
         if self.script.is_none() {
             println!("skipped: KAFKA_LOCAL does not name the kafka-local script, so no Java");
@@ -171,23 +180,29 @@ impl Kafka {
             "30000",
             "--max-messages",
             &count,
+            "--formatter-property",
+            "print.key=true",
+            "--formatter-property",
+            "print.headers=true",
+            "--formatter-property",
+            "null.literal=there is none",
         ]);
-        let value = |record: &Record| record.value.as_deref().expect("no tombstone").to_vec();
-        let expected = records.iter().map(value).collect();
+        let line = |record: &Record| {
+            let headers = match headers_of(record, b':') {
+                none if none.is_empty() => b"NO_HEADERS".to_vec(),
+                headers => headers,
+            };
+            let key = record.key.as_deref().unwrap_or(b"there is none");
+            let value = record.value.as_deref().expect("no tombstone");
+            [&headers, key, value].join(&b'\t')
+        };
+        let expected = records.iter().map(line).collect();
         assert_same("Kafka's console consumer", lines(&output), expected);
     }
 
     /// The batches of a partition as they lie on the only node's disk.
     pub(crate) fn batches(&self, topic: &str, partition: i32) -> Vec<Batch> {
-        let environment = String::from_utf8(self.local(&["env"])).unwrap();
-        let certificate = environment
-            .lines()
-            .find_map(|line| line.strip_prefix("KAFKA_CA="))
-            .expect("kafka-local env names KAFKA_CA");
-        let folder = Path::new(certificate).ancestors().nth(2).unwrap();
-        let log = folder.join(format!(
-            "n1/data/{topic}-{partition}/00000000000000000000.log"
-        ));
+        let log = self.segment(topic, partition);
         let text = self.local(&[
             "tool",
             "org.apache.kafka.tools.DumpLogSegments",
@@ -197,6 +212,27 @@ impl Kafka {
         let text = String::from_utf8(text).unwrap();
         let batches = text.lines().filter(|line| line.starts_with("baseOffset:"));
         batches.map(Batch::parse).collect()
+    }
+
+    /// The file that has the records of a partition of the only node.
+    pub(crate) fn segment(&self, topic: &str, partition: i32) -> PathBuf {
+        let file = "00000000000000000000.log";
+        let path = format!("n1/data/{topic}-{partition}/{file}");
+        self.folder().join(path)
+    }
+
+    /// Where the script keeps the files of its nodes.
+    pub(crate) fn folder(&self) -> PathBuf {
+        let environment = String::from_utf8(self.local(&["env"])).unwrap();
+        let certificate = environment
+            .lines()
+            .find_map(|line| line.strip_prefix("KAFKA_CA="))
+            .expect("kafka-local env names KAFKA_CA");
+        Path::new(certificate)
+            .ancestors()
+            .nth(2)
+            .unwrap()
+            .to_owned()
     }
 
     /// Ends a node at once; it comes back when what this returns is told to, or dropped.
@@ -229,6 +265,13 @@ impl Kafka {
         command.args(arguments);
         output(command, input).unwrap_or_else(|| panic!("there is no `{}`", script.display()))
     }
+
+    /// Runs the script, whatever comes of it.
+    pub(crate) fn try_local(&self, arguments: &[&str]) {
+        if let Some(script) = &self.script {
+            let _tried = Command::new(script).args(arguments).output();
+        }
+    }
 }
 
 impl Drop for Kafka {
@@ -260,11 +303,8 @@ impl Killed<'_> {
 impl Drop for Killed<'_> {
     fn drop(&mut self) {
         // Only when the test fails meanwhile: the next one needs a broker.
-        if self.is_down
-            && let Some(script) = &self.kafka.script
-        {
-            let node = self.node.to_string();
-            let _tried = Command::new(script).args(["revive", &node]).output();
+        if self.is_down {
+            self.kafka.try_local(&["revive", &self.node.to_string()]);
         }
     }
 }
@@ -295,6 +335,16 @@ impl Batch {
             codec: word("compresscodec:").to_lowercase(),
         }
     }
+}
+
+/// Names and values of headers, as kcat and Java print them.
+fn headers_of(record: &Record, between: u8) -> Vec<u8> {
+    let headers = record.headers.iter().map(|(name, value)| {
+        let value = value.as_deref().expect("no header is null");
+        [name.as_bytes(), value].join(&between)
+    });
+    let headers: Vec<_> = headers.collect();
+    headers.join(&b',')
 }
 
 /// Fails with the first difference: a whole topic would fill the screen.

@@ -1,6 +1,8 @@
 //! What is done to the nodes of a real Kafka, to its quotas and to its topics.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::cluster::Kafka;
@@ -64,6 +66,28 @@ impl Kafka {
     pub(crate) fn freeze(&self, node: i32) -> Frozen<'_> {
         self.local(&["freeze", &node.to_string()]);
         Frozen { kafka: self, node }
+    }
+
+    /// From its next start on, the only node tells clients that this is its address, until what this
+    /// returns is dropped and it starts once more.
+    pub(crate) fn advertise(&self, address: &str) -> Advertised<'_> {
+        let file = self.folder().join("n1.properties");
+        let before = std::fs::read_to_string(&file).unwrap();
+        let own = format!("advertised.listeners=PLAINTEXT://{},", self.servers());
+        let other = format!("advertised.listeners=PLAINTEXT://{address},");
+        assert!(before.contains(&own), "no `{own}` in:\n{before}");
+        std::fs::write(&file, before.replace(&own, &other)).unwrap();
+        Advertised {
+            kafka: self,
+            file,
+            before,
+        }
+    }
+
+    /// How many records the files of the only node have, whether it runs or not.
+    pub(crate) fn on_disk(&self, topic: &str, partitions: i32) -> u64 {
+        let segments = (0..partitions).map(|partition| self.segment(topic, partition));
+        segments.map(|path| records_in(&path)).sum()
     }
 
     /// Limits a client, as `producer_byte_rate=100000`, as long as what this returns lives.
@@ -133,6 +157,28 @@ impl Kafka {
     }
 }
 
+/// The records of a partition's only file of records, by the heads of its batches.
+fn records_in(segment: &Path) -> u64 {
+    /// Where the batch's length, and its last record's number, lie in its head.
+    const LENGTH: usize = 8;
+    const LAST: usize = 23;
+    let bytes = std::fs::read(segment).unwrap();
+    let number = |at: usize| {
+        let number = bytes[at..].first_chunk().copied();
+        usize::try_from(i32::from_be_bytes(number.unwrap())).unwrap()
+    };
+    let (mut at, mut records) = (0, 0);
+    while at + LAST + 4 <= bytes.len() {
+        let end = at + LENGTH + 4 + number(at + LENGTH);
+        if end > bytes.len() {
+            break;
+        }
+        records += number(at + LAST) as u64 + 1;
+        at = end;
+    }
+    records
+}
+
 /// Partitions by key.
 pub(crate) type Places = BTreeMap<String, i32>;
 
@@ -156,6 +202,26 @@ impl Frozen<'_> {
 impl Drop for Frozen<'_> {
     fn drop(&mut self) {
         self.kafka.local(&["thaw", &self.node.to_string()]);
+    }
+}
+
+/// A node's configuration has another address.
+pub(crate) struct Advertised<'a> {
+    kafka: &'a Kafka,
+    file: PathBuf,
+    before: String,
+}
+
+impl Drop for Advertised<'_> {
+    fn drop(&mut self) {
+        let restored = std::fs::write(&self.file, &self.before);
+        if std::thread::panicking() {
+            // The next test needs a broker at its own address.
+            self.kafka.try_local(&["kill", "1"]);
+            self.kafka.try_local(&["revive", "1"]);
+        } else {
+            restored.unwrap();
+        }
     }
 }
 
