@@ -13,6 +13,13 @@ mod compress;
 mod connection;
 mod dial;
 mod error;
+#[cfg(test)]
+mod hostile_tests;
+mod login;
+#[cfg(test)]
+#[expect(unsafe_code, reason = "a counting allocator is one by nature")]
+#[path = "../../tests/support/peak.rs"]
+mod peak;
 mod produce;
 mod producer_id;
 mod record_batch;
@@ -22,6 +29,7 @@ mod sasl;
 mod session;
 mod socket;
 mod stream;
+mod text;
 #[cfg(feature = "tls")]
 mod tls;
 mod unanswered;

@@ -430,11 +430,11 @@ impl Producer {
 
     /// Takes out the records that the broker names; halves the batch if it names none.
     fn bisect(&mut self, batch: Batch, answer: &PartitionAnswer) -> Result<Vec<Batch>, Batch> {
-        let named: Vec<i32> = answer.record_errors.iter().map(|(at, _)| *at).collect();
+        let named = &answer.record_errors;
         if named.is_empty() {
             return self.accumulator.halve(batch);
         }
-        let mut parts = self.accumulator.take_out(batch, &named)?;
+        let mut parts = self.accumulator.take_out(batch, named)?;
         self.refusal_trouble(answer);
         let rest = parts.split_off(1);
         for culprits in &parts {
@@ -502,11 +502,7 @@ impl Producer {
 
     fn refusal_trouble(&mut self, answer: &PartitionAnswer) {
         self.queue.ledger.set_health(Health::Retrying);
-        let of_record = answer
-            .record_errors
-            .iter()
-            .find_map(|(_, text)| text.as_ref());
-        let detail = match answer.message.as_ref().or(of_record) {
+        let detail = match &answer.message {
             Some(message) => format!(": {message}"),
             None => String::new(),
         };

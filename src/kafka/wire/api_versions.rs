@@ -1,20 +1,29 @@
 //! Agrees with a broker on the versions of requests.
 
 use std::collections::HashMap;
+use std::io::Cursor;
 
 use rskafka::messenger::Messenger;
 use rskafka::messenger::RequestError;
 use rskafka::protocol::api_key::ApiKey;
+use rskafka::protocol::api_version::ApiVersion;
 use rskafka::protocol::api_version::ApiVersionRange;
-use rskafka::protocol::messages::ApiVersionsRequest;
-use rskafka::protocol::messages::ApiVersionsResponse;
-use rskafka::protocol::messages::MetadataRequest;
-use rskafka::protocol::messages::RequestBody as _;
+use rskafka::protocol::messages::ApiVersionsRequest as Theirs;
+use rskafka::protocol::messages::ReadVersionedError;
+use rskafka::protocol::messages::ReadVersionedType;
+use rskafka::protocol::messages::RequestBody;
+use rskafka::protocol::messages::WriteVersionedError;
+use rskafka::protocol::messages::WriteVersionedType;
 use rskafka::protocol::primitives::CompactString;
+use rskafka::protocol::primitives::Int16;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 
-use super::cluster::code;
+use super::bytes::Bytes;
+use super::bytes::Malformed;
+use super::bytes::NEVER;
+use super::bytes::read_with;
+use super::cluster;
 use super::codes;
 use super::error::WireError;
 use super::produce;
@@ -22,6 +31,94 @@ use super::producer_id;
 
 /// What a broker speaks, by request.
 pub(super) type Versions = HashMap<ApiKey, ApiVersionRange>;
+
+/// First version with compact lengths and tagged fields.
+const FIRST_FLEXIBLE: i16 = 3;
+/// The versions spoken here.
+const VERSIONS: ApiVersionRange = ApiVersionRange::new(ApiVersion(Int16(0)), ApiVersion(Int16(3)));
+/// The requests that are ever sent; what a broker says of others is not kept.
+const SENT: [ApiKey; 5] = [
+    ApiKey::Produce,
+    ApiKey::Metadata,
+    ApiKey::InitProducerId,
+    ApiKey::SaslHandshake,
+    ApiKey::SaslAuthenticate,
+];
+
+/// The request, in which we say who we are.
+#[derive(Debug)]
+struct ApiVersionsRequest;
+
+/// The answer as read.
+#[derive(Debug, Default)]
+pub(super) struct ApiVersionsResponse {
+    /// Kafka's code, 0 if there is none.
+    error: i16,
+    versions: Versions,
+}
+
+impl RequestBody for ApiVersionsRequest {
+    type ResponseBody = ApiVersionsResponse;
+
+    const API_KEY: ApiKey = ApiKey::ApiVersions;
+    const API_VERSION_RANGE: ApiVersionRange = VERSIONS;
+    const FIRST_TAGGED_FIELD_IN_REQUEST_VERSION: ApiVersion = ApiVersion(Int16(FIRST_FLEXIBLE));
+    const FIRST_TAGGED_FIELD_IN_RESPONSE_VERSION: ApiVersion = NEVER;
+}
+
+impl WriteVersionedType<Vec<u8>> for ApiVersionsRequest {
+    fn write_versioned(
+        &self,
+        out: &mut Vec<u8>,
+        version: ApiVersion,
+    ) -> Result<(), WriteVersionedError> {
+        let request = Theirs {
+            client_software_name: Some(CompactString(env!("CARGO_PKG_NAME").to_owned())),
+            client_software_version: Some(CompactString(env!("CARGO_PKG_VERSION").to_owned())),
+            tagged_fields: None,
+        };
+        request.write_versioned(out, version)
+    }
+}
+
+impl ReadVersionedType<Cursor<Vec<u8>>> for ApiVersionsResponse {
+    fn read_versioned(
+        reader: &mut Cursor<Vec<u8>>,
+        version: ApiVersion,
+    ) -> Result<Self, ReadVersionedError> {
+        // Its header never has tagged fields: a broker may answer in its oldest form.
+        read_with(reader, false, |bytes| Self::parse(bytes, version.0.0))
+    }
+}
+
+impl ApiVersionsResponse {
+    /// Ranges that are upside down are left out.
+    fn parse(bytes: &mut Bytes<'_>, version: i16) -> Result<Self, Malformed> {
+        let is_flexible = version >= FIRST_FLEXIBLE;
+        let mut answer = Self {
+            error: bytes.i16()?,
+            ..Self::default()
+        };
+        for _ in 0..bytes.array_len(is_flexible, 6)? {
+            let key = ApiKey::from(Int16(bytes.i16()?));
+            let (min, max) = (bytes.i16()?, bytes.i16()?);
+            if is_flexible {
+                bytes.skip_tags()?;
+            }
+            if min <= max && SENT.contains(&key) {
+                let range = ApiVersionRange::new(ApiVersion(Int16(min)), ApiVersion(Int16(max)));
+                answer.versions.insert(key, range);
+            }
+        }
+        if version >= 1 {
+            bytes.i32()?; // throttle: the answer is good all the same
+        }
+        if is_flexible {
+            bytes.skip_tags()?;
+        }
+        Ok(answer)
+    }
+}
 
 /// What a broker offers beyond what is needed.
 #[derive(Debug, Clone, Copy)]
@@ -41,16 +138,15 @@ pub(super) async fn agree<S>(
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
-    let newest = ApiVersionsRequest::API_VERSION_RANGE;
-    let oldest = ApiVersionRange::new(newest.min(), newest.min());
-    let mut answer = ask(messenger, newest).await;
+    let oldest = ApiVersionRange::new(VERSIONS.min(), VERSIONS.min());
+    let mut answer = ask(messenger, VERSIONS).await;
     // A broker that does not know our version answers in its oldest form, which cannot be read as
     // that of the newest.
     if needs_oldest(&answer) {
         answer = ask(messenger, oldest).await;
     }
     let answer = answer.map_err(|error| WireError::from_request(address, &error))?;
-    match code(answer.error_code) {
+    match answer.error {
         codes::NONE => {}
         refused => {
             let name = codes::name(refused);
@@ -60,7 +156,7 @@ where
             ));
         }
     }
-    let versions = ranges(&answer);
+    let versions = answer.versions;
     check(&versions).map_err(|message| WireError::protocol(address, message))?;
     let offer = Offer {
         producer_ids: versions
@@ -83,17 +179,12 @@ where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     messenger.override_version_ranges(HashMap::from([(ApiKey::ApiVersions, range)]));
-    let request = ApiVersionsRequest {
-        client_software_name: Some(CompactString(env!("CARGO_PKG_NAME").to_owned())),
-        client_software_version: Some(CompactString(env!("CARGO_PKG_VERSION").to_owned())),
-        tagged_fields: None,
-    };
-    messenger.request(request).await
+    messenger.request(ApiVersionsRequest).await
 }
 
 fn needs_oldest(answer: &Result<ApiVersionsResponse, RequestError>) -> bool {
     match answer {
-        Ok(answer) => code(answer.error_code) == codes::UNSUPPORTED_VERSION,
+        Ok(answer) => answer.error == codes::UNSUPPORTED_VERSION,
         Err(
             RequestError::ReadError(_)
             | RequestError::ReadVersionedError(_)
@@ -103,28 +194,11 @@ fn needs_oldest(answer: &Result<ApiVersionsResponse, RequestError>) -> bool {
     }
 }
 
-/// The ranges of an answer; those that are upside down are left out.
-fn ranges(answer: &ApiVersionsResponse) -> Versions {
-    answer
-        .api_keys
-        .iter()
-        .filter(|api| api.min_version <= api.max_version)
-        .map(|api| {
-            let range = ApiVersionRange::new(api.min_version, api.max_version);
-            (api.api_key, range)
-        })
-        .collect()
-}
-
 /// Whether we have a version in common for everything that a producer sends.
 fn check(versions: &Versions) -> Result<(), String> {
     let needed = [
         ("Produce", ApiKey::Produce, produce::VERSIONS),
-        (
-            "Metadata",
-            ApiKey::Metadata,
-            MetadataRequest::API_VERSION_RANGE,
-        ),
+        ("Metadata", ApiKey::Metadata, cluster::VERSIONS),
     ];
     for (name, key, ours) in needed {
         let Some(theirs) = versions.get(&key) else {
@@ -145,9 +219,6 @@ fn check(versions: &Versions) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use rskafka::protocol::api_version::ApiVersion;
-    use rskafka::protocol::primitives::Int16;
-
     use super::*;
 
     fn versions(produce: (i16, i16)) -> Versions {
@@ -173,5 +244,32 @@ mod tests {
             check(&HashMap::new()).unwrap_err(),
             "the broker does not offer Produce requests"
         );
+    }
+
+    fn read(bytes: &[u8], version: i16) -> Result<ApiVersionsResponse, ReadVersionedError> {
+        let mut cursor = Cursor::new(bytes.to_vec());
+        let version = ApiVersion(Int16(version));
+        let answer = ApiVersionsResponse::read_versioned(&mut cursor, version)?;
+        assert_eq!(cursor.position(), bytes.len() as u64);
+        Ok(answer)
+    }
+
+    #[test]
+    fn ranges_of_what_is_sent_are_kept_unless_they_are_upside_down() {
+        // Produce 3 to 9, Fetch 0 to 4, Metadata 4 to 0.
+        let old = b"\0\0\0\0\0\x03\0\0\0\x03\0\x09\0\x01\0\0\0\x04\0\x03\0\x04\0\0";
+        let new = b"\0\0\x04\0\0\0\x03\0\x09\x01\x07\x02ab\0\x01\0\0\0\x04\0\0\x03\0\x04\0\0\0\
+            \0\0\0\x09\x01\x00\x01z";
+        let throttled = [&old[..], &9_i32.to_be_bytes()].concat();
+        let expected = ApiVersionRange::new(ApiVersion(Int16(3)), ApiVersion(Int16(9)));
+        for (bytes, version) in [(&old[..], 0), (&throttled, 1), (&throttled, 2), (new, 3)] {
+            let answer = read(bytes, version).unwrap();
+            assert_eq!(answer.error, 0);
+            let expected = HashMap::from([(ApiKey::Produce, expected)]);
+            assert_eq!(answer.versions, expected, "{version}");
+            for end in 0..bytes.len() {
+                assert!(read(&bytes[..end], version).is_err(), "{version} {end}");
+            }
+        }
     }
 }

@@ -1,12 +1,24 @@
 //! Who is in the cluster and who leads which partition of one topic.
 
-use rskafka::protocol::error::Error;
-use rskafka::protocol::messages::MetadataRequest;
+use std::io::Cursor;
+
+use rskafka::protocol::api_key::ApiKey;
+use rskafka::protocol::api_version::ApiVersion;
+use rskafka::protocol::api_version::ApiVersionRange;
+use rskafka::protocol::messages::MetadataRequest as Theirs;
 use rskafka::protocol::messages::MetadataRequestTopic;
-use rskafka::protocol::messages::MetadataResponse;
-use rskafka::protocol::messages::MetadataResponsePartition;
+use rskafka::protocol::messages::ReadVersionedError;
+use rskafka::protocol::messages::ReadVersionedType;
+use rskafka::protocol::messages::RequestBody;
+use rskafka::protocol::messages::WriteVersionedError;
+use rskafka::protocol::messages::WriteVersionedType;
 use rskafka::protocol::primitives::Int16;
 use rskafka::protocol::primitives::String_;
+
+use super::bytes::Bytes;
+use super::bytes::Malformed;
+use super::bytes::NEVER;
+use super::bytes::read_with;
 
 /// An answer to a Metadata request for one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,57 +48,174 @@ pub(crate) struct PartitionView {
     pub(crate) error: i16,
 }
 
+/// The versions spoken here.
+pub(super) const VERSIONS: ApiVersionRange =
+    ApiVersionRange::new(ApiVersion(Int16(0)), ApiVersion(Int16(4)));
+/// No topic has more, by far.
+pub(super) const MAX_PARTITIONS: usize = 1 << 15;
+/// No cluster has more, by far.
+const MAX_BROKERS: usize = 1 << 12;
+/// The longest name that DNS knows.
+const MAX_HOST_BYTES: usize = 255;
+
 /// A request for one topic, which the broker may create if it is configured to.
-pub(super) fn request(topic: &str) -> MetadataRequest {
-    MetadataRequest {
-        topics: Some(vec![MetadataRequestTopic {
-            name: String_(topic.to_owned()),
-        }]),
-        // None stands for true from version 4, and for no field before, where true was the rule.
-        allow_auto_topic_creation: None,
+#[derive(Debug)]
+pub(super) struct MetadataRequest<'a> {
+    pub(super) topic: &'a str,
+}
+
+/// The answer as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct MetadataResponse {
+    brokers: Vec<BrokerAddress>,
+    topic: Option<TopicAnswer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct TopicAnswer {
+    name: String,
+    error: i16,
+    /// In the broker's order.
+    partitions: Vec<PartitionView>,
+}
+
+impl RequestBody for MetadataRequest<'_> {
+    type ResponseBody = MetadataResponse;
+
+    const API_KEY: ApiKey = ApiKey::Metadata;
+    const API_VERSION_RANGE: ApiVersionRange = VERSIONS;
+    const FIRST_TAGGED_FIELD_IN_REQUEST_VERSION: ApiVersion =
+        Theirs::FIRST_TAGGED_FIELD_IN_REQUEST_VERSION;
+    const FIRST_TAGGED_FIELD_IN_RESPONSE_VERSION: ApiVersion = NEVER;
+}
+
+impl WriteVersionedType<Vec<u8>> for MetadataRequest<'_> {
+    fn write_versioned(
+        &self,
+        out: &mut Vec<u8>,
+        version: ApiVersion,
+    ) -> Result<(), WriteVersionedError> {
+        let request = Theirs {
+            topics: Some(vec![MetadataRequestTopic {
+                name: String_(self.topic.to_owned()),
+            }]),
+            // None stands for true from version 4, and for no field before, where true was the rule.
+            allow_auto_topic_creation: None,
+        };
+        request.write_versioned(out, version)
     }
 }
 
-/// Takes from an answer what concerns `topic`; nothing if the answer leaves it out.
-pub(super) fn view(response: MetadataResponse, topic: &str) -> Option<ClusterView> {
-    let found = response
-        .topics
-        .into_iter()
-        .find(|candidate| candidate.name.0 == topic)?;
-    let brokers = response.brokers.into_iter().filter_map(|broker| {
-        Some(BrokerAddress {
-            id: broker.node_id.0,
-            address: host_and_port(&broker.host.0, broker.port.0)?,
-        })
-    });
-    let mut partitions: Vec<_> = found.partitions.iter().map(partition).collect();
-    partitions.sort_by_key(|partition| partition.index);
-    partitions.dedup_by_key(|partition| partition.index);
-    Some(ClusterView {
-        brokers: brokers.collect(),
-        topic_error: code(found.error),
+impl ReadVersionedType<Cursor<Vec<u8>>> for MetadataResponse {
+    fn read_versioned(
+        reader: &mut Cursor<Vec<u8>>,
+        version: ApiVersion,
+    ) -> Result<Self, ReadVersionedError> {
+        read_with(reader, false, |bytes| Self::parse(bytes, version.0.0))
+    }
+}
+
+impl MetadataResponse {
+    fn parse(bytes: &mut Bytes<'_>, version: i16) -> Result<Self, Malformed> {
+        if version >= 3 {
+            bytes.i32()?; // throttle: it says nothing about the answer
+        }
+        let brokers = parse_brokers(bytes, version)?;
+        if version >= 2 {
+            bytes.string(false)?; // cluster
+        }
+        if version >= 1 {
+            bytes.i32()?; // controller
+        }
+        let topic = match bytes.array_len(false, 8)? {
+            0 => None,
+            1 => Some(parse_topic(bytes, version)?),
+            _ => return Err(Malformed("answer: more topics than were asked for")),
+        };
+        Ok(Self { brokers, topic })
+    }
+}
+
+/// Brokers that can be dialled; others are left out.
+fn parse_brokers(bytes: &mut Bytes<'_>, version: i16) -> Result<Vec<BrokerAddress>, Malformed> {
+    let count = bytes.array_len(false, 10)?;
+    if count > MAX_BROKERS {
+        return Err(Malformed("answer: more brokers than a cluster can have"));
+    }
+    let mut brokers = Vec::with_capacity(count);
+    for _ in 0..count {
+        let id = bytes.i32()?;
+        let host = bytes.string(false)?;
+        let port = bytes.i32()?;
+        if version >= 1 {
+            bytes.string(false)?; // rack
+        }
+        if let Some(address) = host_and_port(host.unwrap_or_default(), port) {
+            brokers.push(BrokerAddress { id, address });
+        }
+    }
+    Ok(brokers)
+}
+
+fn parse_topic(bytes: &mut Bytes<'_>, version: i16) -> Result<TopicAnswer, Malformed> {
+    let error = bytes.i16()?;
+    let name = bytes.topic(false)?;
+    if version >= 1 {
+        bytes.i8()?; // whether it is internal
+    }
+    let count = bytes.array_len(false, 18)?;
+    if count > MAX_PARTITIONS {
+        return Err(Malformed("answer: more partitions than a topic can have"));
+    }
+    let mut partitions = Vec::with_capacity(count);
+    for _ in 0..count {
+        partitions.push(parse_partition(bytes)?);
+    }
+    Ok(TopicAnswer {
+        name,
+        error,
         partitions,
     })
 }
 
-fn partition(found: &MetadataResponsePartition) -> PartitionView {
-    let leader = found.leader_id.0;
-    PartitionView {
-        index: found.partition_index.0,
-        leader: (leader >= 0).then_some(leader),
-        error: code(found.error),
+fn parse_partition(bytes: &mut Bytes<'_>) -> Result<PartitionView, Malformed> {
+    let error = bytes.i16()?;
+    let index = bytes.i32()?;
+    let leader = bytes.i32()?;
+    for _ in ["replicas", "in sync"] {
+        for _ in 0..bytes.array_len(false, 4)? {
+            bytes.i32()?;
+        }
     }
+    Ok(PartitionView {
+        index,
+        leader: (leader >= 0).then_some(leader),
+        error,
+    })
 }
 
-/// The number of an error, 0 for none.
-pub(super) fn code(error: Option<Error>) -> i16 {
-    Int16::from(error).0
+/// What an answer says of `topic`; an error if it says nothing.
+pub(super) fn view(response: MetadataResponse, topic: &str) -> Result<ClusterView, String> {
+    let found = response
+        .topic
+        .filter(|found| found.name == topic)
+        .ok_or_else(|| format!("no metadata of the topic `{topic}`"))?;
+    let mut partitions = found.partitions;
+    partitions.sort_unstable_by_key(|partition| partition.index);
+    Ok(ClusterView {
+        brokers: response.brokers,
+        topic_error: found.error,
+        partitions,
+    })
 }
 
 /// `host:port`, with brackets round an IPv6 literal; nothing if no connection could be made to it.
-pub(super) fn host_and_port(host: &str, port: i32) -> Option<String> {
+pub(super) fn host_and_port(host: &[u8], port: i32) -> Option<String> {
     let port = u16::try_from(port).ok().filter(|port| *port != 0)?;
-    if host.is_empty() {
+    let host = str::from_utf8(host).ok()?;
+    let is_name = (1..=MAX_HOST_BYTES).contains(&host.len())
+        && host.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_name {
         None
     } else if host.contains(':') && !host.starts_with('[') {
         Some(format!("[{host}]:{port}"))
@@ -97,85 +226,128 @@ pub(super) fn host_and_port(host: &str, port: i32) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-
-    use rskafka::protocol::api_version::ApiVersion;
-    use rskafka::protocol::messages::ReadVersionedType as _;
-
     use super::*;
+
+    fn read(bytes: &[u8], version: i16) -> Result<MetadataResponse, ReadVersionedError> {
+        let mut cursor = Cursor::new(bytes.to_vec());
+        let response = MetadataResponse::read_versioned(&mut cursor, ApiVersion(Int16(version)))?;
+        assert_eq!(cursor.position(), bytes.len() as u64);
+        Ok(response)
+    }
 
     #[test]
     fn addresses_can_be_dialled() {
-        assert_eq!(host_and_port("kafka-1", 9092).unwrap(), "kafka-1:9092");
-        assert_eq!(host_and_port("10.0.0.1", 1).unwrap(), "10.0.0.1:1");
-        assert_eq!(host_and_port("::1", 9092).unwrap(), "[::1]:9092");
-        assert_eq!(host_and_port("[::1]", 9092).unwrap(), "[::1]:9092");
+        let dialled = |host: &str, port| host_and_port(host.as_bytes(), port);
+        assert_eq!(dialled("kafka-1", 9092).unwrap(), "kafka-1:9092");
+        assert_eq!(dialled("10.0.0.1", 1).unwrap(), "10.0.0.1:1");
+        assert_eq!(dialled("::1", 9092).unwrap(), "[::1]:9092");
+        assert_eq!(dialled("[::1]", 9092).unwrap(), "[::1]:9092");
         for (host, port) in [("", 9092), ("a", 0), ("a", -1), ("a", 65_536)] {
-            assert_eq!(host_and_port(host, port), None);
+            assert_eq!(dialled(host, port), None);
         }
     }
 
-    /// A version 4 answer: brokers 1 and 2, topics `other` and `logs`.
-    fn answer() -> Vec<u8> {
+    #[test]
+    fn a_host_is_one_that_can_be_shown() {
+        for host in ["a\nb", "a b", "\x1b[31mred", "a\u{202e}b", &"a".repeat(256)] {
+            assert_eq!(host_and_port(host.as_bytes(), 9092), None, "{host:?}");
+        }
+        assert_eq!(host_and_port(b"\xff", 9092), None);
+        assert!(host_and_port("a".repeat(255).as_bytes(), 9092).is_some());
+    }
+
+    /// An answer: brokers 1 and 2, and partitions of `logs` with error, index and leader.
+    fn answer(version: i16, partitions: &[(i16, i32, i32)]) -> Vec<u8> {
         let mut out = Vec::new();
         let string = |out: &mut Vec<u8>, text: &str| {
             out.extend(i16::try_from(text.len()).unwrap().to_be_bytes());
             out.extend(text.as_bytes());
         };
-        out.extend(0_i32.to_be_bytes()); // throttle
+        if version >= 3 {
+            out.extend(250_i32.to_be_bytes()); // throttle
+        }
         out.extend(2_i32.to_be_bytes());
         for (id, host) in [(1_i32, "kafka"), (2, "fe80::2")] {
             out.extend(id.to_be_bytes());
             string(&mut out, host);
             out.extend(9092_i32.to_be_bytes());
-            out.extend((-1_i16).to_be_bytes()); // rack
-        }
-        string(&mut out, "cluster");
-        out.extend(1_i32.to_be_bytes()); // controller
-        out.extend(2_i32.to_be_bytes());
-        for name in ["other", "logs"] {
-            out.extend(0_i16.to_be_bytes());
-            string(&mut out, name);
-            out.push(0);
-            out.extend(2_i32.to_be_bytes());
-            for (error, index, leader) in [(5_i16, 1_i32, -1_i32), (0, 0, 2)] {
-                out.extend(error.to_be_bytes());
-                out.extend(index.to_be_bytes());
-                out.extend(leader.to_be_bytes());
-                out.extend(0_i32.to_be_bytes()); // replicas
-                out.extend(0_i32.to_be_bytes()); // in sync
+            if version >= 1 {
+                out.extend((-1_i16).to_be_bytes()); // rack
             }
+        }
+        if version >= 2 {
+            string(&mut out, "cluster");
+        }
+        if version >= 1 {
+            out.extend(1_i32.to_be_bytes()); // controller
+        }
+        out.extend(1_i32.to_be_bytes());
+        out.extend(0_i16.to_be_bytes());
+        string(&mut out, "logs");
+        if version >= 1 {
+            out.push(0);
+        }
+        out.extend(i32::try_from(partitions.len()).unwrap().to_be_bytes());
+        for (error, index, leader) in partitions {
+            out.extend(error.to_be_bytes());
+            out.extend(index.to_be_bytes());
+            out.extend(leader.to_be_bytes());
+            out.extend(b"\0\0\0\x01\0\0\0\x02"); // replicas
+            out.extend((-1_i32).to_be_bytes()); // in sync
         }
         out
     }
 
+    const TWO: [(i16, i32, i32); 2] = [(5, 1, -1), (0, 0, 2)];
+
     #[test]
     fn an_answer_becomes_a_view_of_one_topic() {
-        let version = ApiVersion(Int16(4));
-        let response =
-            MetadataResponse::read_versioned(&mut Cursor::new(answer()), version).unwrap();
-        let view = view(response.clone(), "logs").unwrap();
-        let addresses: Vec<_> = view.brokers.iter().map(|broker| &broker.address).collect();
-        assert_eq!(addresses, ["kafka:9092", "[fe80::2]:9092"]);
-        assert_eq!(view.topic_error, 0);
-        let expected = [(0, Some(2), 0), (1, None, 5)];
-        assert_eq!(
-            view.partitions,
-            expected.map(|(index, leader, error)| PartitionView {
-                index,
-                leader,
-                error
-            })
-        );
-        assert_eq!(super::view(response, "absent"), None);
+        for version in 0..=4 {
+            let response = read(&answer(version, &TWO), version).unwrap();
+            let view = view(response.clone(), "logs").unwrap();
+            let addresses: Vec<_> = view.brokers.iter().map(|broker| &broker.address).collect();
+            assert_eq!(addresses, ["kafka:9092", "[fe80::2]:9092"]);
+            assert_eq!(view.topic_error, 0);
+            let expected = [(0, Some(2), 0), (1, None, 5)];
+            assert_eq!(
+                view.partitions,
+                expected.map(|(index, leader, error)| PartitionView {
+                    index,
+                    leader,
+                    error
+                })
+            );
+            let error = super::view(response, "absent").unwrap_err();
+            assert_eq!(error, "no metadata of the topic `absent`");
+        }
+    }
+
+    #[test]
+    fn answers_agree_with_the_reader_of_the_client_library() {
+        use rskafka::protocol::messages::MetadataResponse as Reference;
+        for version in 0..=4 {
+            let bytes = answer(version, &TWO);
+            let mut cursor = Cursor::new(bytes.clone());
+            let theirs =
+                Reference::read_versioned(&mut cursor, ApiVersion(Int16(version))).unwrap();
+            let ours = read(&bytes, version).unwrap();
+            assert_eq!(ours.brokers.len(), theirs.brokers.len());
+            let ours = ours.topic.unwrap();
+            for (ours, theirs) in ours.partitions.iter().zip(&theirs.topics[0].partitions) {
+                assert_eq!(ours.index, theirs.partition_index.0);
+                assert_eq!(ours.leader.unwrap_or(-1), theirs.leader_id.0);
+                assert_eq!(ours.error, Int16::from(theirs.error).0);
+            }
+        }
     }
 
     #[test]
     fn an_answer_cut_anywhere_is_an_error() {
-        let answer = answer();
-        for end in 0..answer.len() {
-            let mut cut = Cursor::new(answer[..end].to_vec());
-            assert!(MetadataResponse::read_versioned(&mut cut, ApiVersion(Int16(4))).is_err());
+        for version in 0..=4 {
+            let answer = answer(version, &TWO);
+            for end in 0..answer.len() {
+                assert!(read(&answer[..end], version).is_err());
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::timeout_at;
 use super::api_versions;
 use super::cluster;
 use super::cluster::ClusterView;
+use super::cluster::MetadataRequest;
 use super::codes;
 use super::dial::dial;
 use super::error::WireError;
@@ -163,10 +164,9 @@ impl Connection {
         topic: &str,
         limit: Duration,
     ) -> Result<ClusterView, WireError> {
-        let request = self.inner.messenger.request(cluster::request(topic));
+        let request = self.inner.messenger.request(MetadataRequest { topic });
         let response = self.answer("a Metadata request to", limit, request).await?;
-        cluster::view(response, topic)
-            .ok_or_else(|| self.bad_answer(format!("no metadata of the topic `{topic}`")))
+        cluster::view(response, topic).map_err(|message| self.bad_answer(message))
     }
 
     /// Asks for a producer id; the inner error is Kafka's code.

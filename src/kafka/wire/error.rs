@@ -9,7 +9,10 @@ use rskafka::messenger::RequestError;
 use rskafka::protocol::frame::ReadError;
 use rskafka::protocol::frame::WriteError;
 
-/// Why a connection could not be opened, or a request on it has no answer.
+use super::text::shown;
+
+/// Why a connection could not be opened, or a request on it has no answer. What a peer said in it can be
+/// shown as it is.
 #[derive(Debug)]
 pub(crate) enum WireError {
     /// No TCP connection: the name is unknown, or every address refused.
@@ -43,22 +46,22 @@ pub(crate) enum WireError {
 
 impl WireError {
     /// An answer that breaks the protocol.
-    pub(super) fn protocol(address: &str, message: impl Into<String>) -> Self {
+    pub(super) fn protocol(address: &str, message: impl AsRef<[u8]>) -> Self {
         Self::Protocol {
             address: address.to_owned(),
-            message: message.into(),
+            message: shown(message),
         }
     }
 
     /// A connection that ended.
-    pub(super) fn closed(address: &str, message: impl Into<String>) -> Self {
+    pub(super) fn closed(address: &str, message: impl AsRef<[u8]>) -> Self {
         Self::Closed {
             address: address.to_owned(),
-            message: message.into(),
+            message: shown(message),
         }
     }
 
-    /// TLS that failed.
+    /// TLS that failed; what the peer has to do with it is shown by `refusal`.
     #[cfg(feature = "tls")]
     pub(super) fn tls(address: &str, message: impl Into<String>) -> Self {
         Self::Tls {
@@ -68,10 +71,10 @@ impl WireError {
     }
 
     /// A callback that gave no token.
-    pub(super) fn token(address: &str, message: impl Into<String>) -> Self {
+    pub(super) fn token(address: &str, message: impl AsRef<[u8]>) -> Self {
         Self::Token {
             address: address.to_owned(),
-            message: message.into(),
+            message: shown(message),
         }
     }
 

@@ -18,8 +18,11 @@ use rskafka::protocol::traits::WriteError;
 
 use super::bytes::Bytes;
 use super::bytes::Malformed;
+use super::bytes::NEVER;
 use super::bytes::read_with;
+use super::cluster::MAX_PARTITIONS;
 use super::cluster::host_and_port;
+use super::text::shown;
 use super::varint;
 
 /// What the broker did with each batch of a request.
@@ -44,10 +47,11 @@ pub(crate) struct PartitionAnswer {
     pub(crate) log_append_time_ms: i64,
     /// Who leads now, if the broker knows better (from version 10, with `NOT_LEADER_OR_FOLLOWER`).
     pub(crate) leader: Option<LeaderHint>,
-    /// The error in the broker's words (from version 8).
+    /// The error in the broker's words, or that of the first record which has some (from version 8);
+    /// as it may be shown.
     pub(crate) message: Option<String>,
     /// The records that caused it, by position in the batch (from version 8).
-    pub(crate) record_errors: Vec<(i32, Option<String>)>,
+    pub(crate) record_errors: Vec<i32>,
 }
 
 /// The leader that the answer to a misdirected request names.
@@ -75,11 +79,11 @@ pub(super) struct ProduceRequest<'a> {
     pub(super) batches: &'a [(i32, Arc<[u8]>)],
 }
 
-/// The answer as read: every topic, every partition, in the broker's order.
+/// The answer as read: the topic and every partition, in the broker's order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ProduceResponse {
     throttle_ms: i32,
-    topics: Vec<(String, Vec<PartitionAnswer>)>,
+    topic: Option<(String, Vec<PartitionAnswer>)>,
 }
 
 impl RequestBody for ProduceRequest<'_> {
@@ -88,6 +92,7 @@ impl RequestBody for ProduceRequest<'_> {
     const API_KEY: ApiKey = ApiKey::Produce;
     const API_VERSION_RANGE: ApiVersionRange = VERSIONS;
     const FIRST_TAGGED_FIELD_IN_REQUEST_VERSION: ApiVersion = ApiVersion(Int16(FIRST_FLEXIBLE));
+    const FIRST_TAGGED_FIELD_IN_RESPONSE_VERSION: ApiVersion = NEVER;
 }
 
 impl WriteVersionedType<Vec<u8>> for ProduceRequest<'_> {
@@ -158,45 +163,57 @@ impl ReadVersionedType<Cursor<Vec<u8>>> for ProduceResponse {
         reader: &mut Cursor<Vec<u8>>,
         version: ApiVersion,
     ) -> Result<Self, ReadVersionedError> {
-        read_with(reader, |bytes| Self::parse(bytes, version.0.0))
+        let version = version.0.0;
+        read_with(reader, version >= FIRST_FLEXIBLE, |bytes| {
+            Self::parse(bytes, version)
+        })
     }
 }
 
 impl ProduceResponse {
     fn parse(bytes: &mut Bytes<'_>, version: i16) -> Result<Self, Malformed> {
         let compact = version >= FIRST_FLEXIBLE;
-        let mut topics = Vec::new();
-        for _ in 0..bytes.array_len(compact)? {
-            let name = bytes
-                .string(compact)?
-                .ok_or(Malformed("answer: a topic without a name"))?
-                .into_owned();
-            let mut partitions = Vec::new();
-            for _ in 0..bytes.array_len(compact)? {
-                partitions.push(parse_partition(bytes, version)?);
-            }
-            if compact {
-                bytes.skip_tags()?;
-            }
-            topics.push((name, partitions));
-        }
+        let topic = match bytes.array_len(compact, 3)? {
+            0 => None,
+            1 => Some(parse_topic(bytes, version)?),
+            _ => return Err(Malformed("answer: more topics than were asked for")),
+        };
         let throttle_ms = bytes.i32()?;
-        let mut endpoints = HashMap::new();
+        let mut answer = Self { throttle_ms, topic };
         if compact {
             bytes.tags(|tag, field| match tag {
-                0 if version >= 10 => parse_endpoints(field, &mut endpoints),
+                0 if version >= 10 => answer.locate_leaders(field),
                 _ => Ok(()),
             })?;
         }
-        for partition in topics.iter_mut().flat_map(|(_, partitions)| partitions) {
-            if let Some(leader) = &mut partition.leader {
-                leader.address = endpoints.get(&leader.id).cloned();
+        Ok(answer)
+    }
+
+    /// Reads the addresses of the leaders that the partitions name; others are not kept.
+    fn locate_leaders(&mut self, bytes: &mut Bytes<'_>) -> Result<(), Malformed> {
+        let mut endpoints = HashMap::new();
+        for hint in self.hints() {
+            endpoints.insert(hint.id, None);
+        }
+        for _ in 0..bytes.array_len(true, 11)? {
+            let id = bytes.i32()?;
+            let host = bytes.string(true)?.unwrap_or_default();
+            let port = bytes.i32()?;
+            bytes.string(true)?; // rack
+            bytes.skip_tags()?;
+            if let Some(place) = endpoints.get_mut(&id) {
+                *place = host_and_port(host, port);
             }
         }
-        Ok(Self {
-            throttle_ms,
-            topics,
-        })
+        for hint in self.hints() {
+            hint.address = endpoints.get(&hint.id).cloned().flatten();
+        }
+        Ok(())
+    }
+
+    fn hints(&mut self) -> impl Iterator<Item = &mut LeaderHint> {
+        let partitions = self.topic.iter_mut().flat_map(|(_, partitions)| partitions);
+        partitions.filter_map(|partition| partition.leader.as_mut())
     }
 
     /// What is known of batches that nobody acknowledges: nothing bad.
@@ -223,12 +240,11 @@ impl ProduceResponse {
         topic: &str,
         batches: &[(i32, Arc<[u8]>)],
     ) -> Result<ProduceAnswer, String> {
-        let mut partitions: Vec<_> = self
-            .topics
-            .into_iter()
+        let mut partitions = self
+            .topic
             .filter(|(name, _)| name == topic)
-            .flat_map(|(_, partitions)| partitions)
-            .collect();
+            .map(|(_, partitions)| partitions)
+            .unwrap_or_default();
         partitions.sort_by_key(|partition| partition.index);
         let mut asked: Vec<i32> = batches.iter().map(|(index, _)| *index).collect();
         asked.sort_unstable();
@@ -250,6 +266,26 @@ impl ProduceResponse {
     }
 }
 
+fn parse_topic(
+    bytes: &mut Bytes<'_>,
+    version: i16,
+) -> Result<(String, Vec<PartitionAnswer>), Malformed> {
+    let compact = version >= FIRST_FLEXIBLE;
+    let name = bytes.topic(compact)?;
+    let count = bytes.array_len(compact, 22)?;
+    if count > MAX_PARTITIONS {
+        return Err(Malformed("answer: more partitions than a topic can have"));
+    }
+    let mut partitions = Vec::with_capacity(count);
+    for _ in 0..count {
+        partitions.push(parse_partition(bytes, version)?);
+    }
+    if compact {
+        bytes.skip_tags()?;
+    }
+    Ok((name, partitions))
+}
+
 fn parse_partition(bytes: &mut Bytes<'_>, version: i16) -> Result<PartitionAnswer, Malformed> {
     let compact = version >= FIRST_FLEXIBLE;
     let mut answer = PartitionAnswer {
@@ -265,15 +301,9 @@ fn parse_partition(bytes: &mut Bytes<'_>, version: i16) -> Result<PartitionAnswe
         bytes.i64()?; // log start offset
     }
     if version >= 8 {
-        for _ in 0..bytes.array_len(compact)? {
-            let position = bytes.i32()?;
-            let message = bytes.string(compact)?.map(Into::into);
-            if compact {
-                bytes.skip_tags()?;
-            }
-            answer.record_errors.push((position, message));
-        }
-        answer.message = bytes.string(compact)?.map(Into::into);
+        let of_record = parse_record_errors(bytes, compact, &mut answer.record_errors)?;
+        let message = bytes.string(compact)?.or(of_record);
+        answer.message = message.map(shown);
     }
     if compact {
         bytes.tags(|tag, field| match tag {
@@ -289,22 +319,24 @@ fn parse_partition(bytes: &mut Bytes<'_>, version: i16) -> Result<PartitionAnswe
     Ok(answer)
 }
 
-/// The addresses of the leaders that the partitions name.
-fn parse_endpoints(
-    bytes: &mut Bytes<'_>,
-    endpoints: &mut HashMap<i32, String>,
-) -> Result<(), Malformed> {
-    for _ in 0..bytes.array_len(true)? {
-        let id = bytes.i32()?;
-        let host = bytes.string(true)?.unwrap_or_default();
-        let port = bytes.i32()?;
-        bytes.string(true)?; // rack
-        bytes.skip_tags()?;
-        if let Some(address) = host_and_port(&host, port) {
-            endpoints.insert(id, address);
+/// Positions of records; returns what is said of the first of which something is.
+fn parse_record_errors<'a>(
+    bytes: &mut Bytes<'a>,
+    compact: bool,
+    positions: &mut Vec<i32>,
+) -> Result<Option<&'a [u8]>, Malformed> {
+    let mut first = None;
+    let count = bytes.array_len(compact, 6)?;
+    positions.reserve_exact(count);
+    for _ in 0..count {
+        positions.push(bytes.i32()?);
+        let message = bytes.string(compact)?;
+        if compact {
+            bytes.skip_tags()?;
         }
+        first = first.or(message);
     }
-    Ok(())
+    Ok(first)
 }
 
 #[cfg(test)]
@@ -407,6 +439,7 @@ mod tests {
             out: Vec::new(),
             version,
         };
+        writer.tags(&[(5, b"of the header")]);
         writer.len(1);
         writer.text(Some("logs"));
         writer.len(3);
@@ -453,8 +486,7 @@ mod tests {
             let in_words = (version >= 8).then_some("in words");
             assert_eq!(moved.message.as_deref(), in_words);
             if version >= 8 {
-                let expected = [(4, None), (5, Some("too old".to_owned()))];
-                assert_eq!(moved.record_errors, expected);
+                assert_eq!(moved.record_errors, [4, 5]);
             }
             let hint = |id, address: Option<&str>| {
                 let address = address.map(str::to_owned);
@@ -474,7 +506,7 @@ mod tests {
                 Reference::read_versioned(&mut cursor, ApiVersion(Int16(version))).unwrap();
             let ours = read(&bytes, version).unwrap();
             let theirs = &theirs.responses[0].partition_responses;
-            for (ours, theirs) in ours.topics[0].1.iter().zip(theirs) {
+            for (ours, theirs) in ours.topic.unwrap().1.iter().zip(theirs) {
                 assert_eq!(ours.index, theirs.index.0);
                 assert_eq!(ours.base_offset, theirs.base_offset.0);
                 assert_eq!(ours.error, Int16::from(theirs.error).0);

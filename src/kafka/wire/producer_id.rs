@@ -14,6 +14,7 @@ use rskafka::protocol::primitives::Int16;
 
 use super::bytes::Bytes;
 use super::bytes::Malformed;
+use super::bytes::NEVER;
 use super::bytes::read_with;
 
 /// What the cluster knows a producer by.
@@ -51,6 +52,7 @@ impl RequestBody for InitProducerIdRequest {
     const API_KEY: ApiKey = ApiKey::InitProducerId;
     const API_VERSION_RANGE: ApiVersionRange = VERSIONS;
     const FIRST_TAGGED_FIELD_IN_REQUEST_VERSION: ApiVersion = ApiVersion(Int16(FIRST_FLEXIBLE));
+    const FIRST_TAGGED_FIELD_IN_RESPONSE_VERSION: ApiVersion = NEVER;
 }
 
 impl WriteVersionedType<Vec<u8>> for InitProducerIdRequest {
@@ -83,7 +85,10 @@ impl ReadVersionedType<Cursor<Vec<u8>>> for InitProducerIdResponse {
         reader: &mut Cursor<Vec<u8>>,
         version: ApiVersion,
     ) -> Result<Self, ReadVersionedError> {
-        read_with(reader, |bytes| Self::parse(bytes, version.0.0))
+        let version = version.0.0;
+        read_with(reader, version >= FIRST_FLEXIBLE, |bytes| {
+            Self::parse(bytes, version)
+        })
     }
 }
 
@@ -111,7 +116,11 @@ mod tests {
     use super::*;
 
     fn answer(version: i16, error: i16, id: i64) -> Vec<u8> {
-        let mut out = 250_i32.to_be_bytes().to_vec();
+        let mut out = Vec::new();
+        if version >= FIRST_FLEXIBLE {
+            out.extend([1, 4, 3, 0, 0, 0]); // one unknown field in the header
+        }
+        out.extend(250_i32.to_be_bytes());
         out.extend(error.to_be_bytes());
         out.extend(id.to_be_bytes());
         out.extend(3_i16.to_be_bytes());

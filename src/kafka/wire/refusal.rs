@@ -5,6 +5,8 @@ use std::io;
 use tokio_rustls::rustls::CertificateError;
 use tokio_rustls::rustls::Error;
 
+use super::text::shown;
+
 /// Why the peer, or its certificate, was refused, or we by the peer; none if `error` is another one.
 ///
 /// With TLS 1.3 a client's certificate is refused after the handshake: that comes out of a read.
@@ -16,7 +18,7 @@ pub(super) fn refusal(error: &io::Error) -> Option<String> {
         Error::InvalidMessage(_) => {
             "the peer does not speak TLS; is this a plaintext listener?".to_owned()
         }
-        other => other.to_string(),
+        other => shown(other.to_string()),
     })
 }
 
@@ -34,7 +36,7 @@ fn certificate_refusal(fault: &CertificateError) -> String {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "the broker's certificate is not valid yet".to_owned()
         }
-        other => format!("the broker's certificate is refused: {other}"),
+        other => shown(format!("the broker's certificate is refused: {other}")),
     }
 }
 

@@ -15,15 +15,14 @@ use rsasl::prelude::Session;
 use rsasl::prelude::SessionError;
 use rsasl::property::OAuthBearerToken;
 use rskafka::messenger::Messenger;
-use rskafka::protocol::messages::SaslAuthenticateRequest;
-use rskafka::protocol::messages::SaslHandshakeRequest;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 
 use super::blocking::run_alone;
-use super::cluster::code;
 use super::codes;
 use super::error::WireError;
+use super::login::Authenticate;
+use super::login::Handshake;
 use crate::config::Credentials;
 use crate::config::Mechanism;
 use crate::config::SECRET_MARK;
@@ -166,16 +165,18 @@ struct Exchange<'a, S> {
 impl<S: AsyncRead + AsyncWrite + Send + 'static> Exchange<'_, S> {
     /// The broker takes the mechanism.
     async fn handshake(&self) -> Result<(), WireError> {
-        let request = SaslHandshakeRequest::new(self.mechanism.name());
-        let answer = self.messenger.request(request).await;
+        let answer = self
+            .messenger
+            .request(Handshake(self.mechanism.name()))
+            .await;
         let answer = answer.map_err(|error| WireError::from_request(self.address, &error))?;
-        let refused = code(answer.error_code);
+        let refused = answer.error;
         let hint = match refused {
             codes::NONE => return Ok(()),
             codes::UNSUPPORTED_SASL_MECHANISM => {
-                let offered = answer.mechanisms.0.unwrap_or_default();
-                let offered: Vec<&str> = offered.iter().map(|name| name.0.as_str()).collect();
-                format!("; the broker offers {}", offered.join(", "))
+                let offered = answer.mechanisms.join(&b", "[..]);
+                let offered = String::from_utf8_lossy(&offered);
+                format!("; the broker offers {offered}")
             }
             codes::ILLEGAL_SASL_STATE => "; is this a listener without SASL?".to_owned(),
             _ => String::new(),
@@ -185,21 +186,19 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Exchange<'_, S> {
 
     /// Sends one message of the mechanism; returns the broker's, and for how long it believes us.
     async fn send(&self, message: Vec<u8>) -> Result<(Vec<u8>, Option<Duration>), WireError> {
-        let request = SaslAuthenticateRequest::new(message);
-        let answer = self.messenger.request(request).await;
+        let answer = self.messenger.request(Authenticate(message)).await;
         let answer = answer.map_err(|error| WireError::from_request(self.address, &error))?;
-        let refused = code(answer.error_code);
+        let refused = answer.error;
         if refused != codes::NONE {
-            let text = answer.error_message.0.unwrap_or_default();
+            let text = String::from_utf8_lossy(&answer.text);
             let name = codes::name(refused);
             return Err(self.refused(&format!("{name} ({refused}): {text}")));
         }
-        let lifetime = answer
-            .session_lifetime_ms
-            .and_then(|lifetime| u64::try_from(lifetime.0).ok())
+        let lifetime = u64::try_from(answer.lifetime_ms)
+            .ok()
             .filter(|lifetime| *lifetime > 0)
             .map(Duration::from_millis);
-        Ok((answer.auth_bytes.0, lifetime))
+        Ok((answer.message, lifetime))
     }
 
     /// A token is accepted by an empty answer. Another one says why it is not, and the error comes
@@ -217,8 +216,15 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Exchange<'_, S> {
         Err(self.refused(&format!("the token is refused: {text}")))
     }
 
-    /// Refuses a number of iterations that is too small or too large.
+    /// Refuses a number of iterations that is too small or too large, and what the mechanism would
+    /// panic over: a part without a name and a value.
     fn check(&self, message: &[u8]) -> Result<(), WireError> {
+        if message
+            .split(|byte| *byte == b',')
+            .any(|part| part.len() < 2)
+        {
+            return Err(self.refused("a message that is none of the mechanism's"));
+        }
         let text = String::from_utf8_lossy(message);
         let Some(number) = text.split(',').find_map(|part| part.strip_prefix("i=")) else {
             return Ok(());

@@ -26,6 +26,7 @@ use tokio_rustls::rustls::version::TLS13;
 use super::blocking::run_alone;
 use super::error::WireError;
 use super::refusal::refusal;
+use super::text::shown;
 use crate::config::Identity;
 use crate::config::Roots;
 use crate::config::Security;
@@ -247,7 +248,7 @@ fn unspoken(error: &io::Error) -> String {
         | io::ErrorKind::BrokenPipe => {
             "the peer ended the handshake without a word; is this a TLS listener?".to_owned()
         }
-        _ => error.to_string(),
+        _ => shown(error.to_string()),
     }
 }
 

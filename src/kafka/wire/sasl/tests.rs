@@ -87,7 +87,7 @@ async fn log_in(
     let range = |min, max| ApiVersionRange::new(ApiVersion(Int16(min)), ApiVersion(Int16(max)));
     messenger.override_version_ranges(HashMap::from([
         (ApiKey::SaslHandshake, range(1, 1)),
-        (ApiKey::SaslAuthenticate, range(0, 1)),
+        (ApiKey::SaslAuthenticate, range(0, 2)),
     ]));
     let result = timeout(LONG, authenticate(&messenger, "a:1", proof))
         .await
@@ -159,6 +159,30 @@ async fn scram_refuses_a_broker_that_asks_for_too_much_too_little_or_knows_no_pa
     let script = answers(&[handshake(0), answer(0, "", b"r=nonce,s=c2FsdA==,i=4096", 0)]);
     let error = refusal(Sasl::scram_sha_256("alice", SECRET), script).await;
     assert!(error.contains("by SCRAM-SHA-256 failed"), "{error}");
+}
+
+#[tokio::test]
+async fn scram_refuses_what_its_mechanism_would_panic_over() {
+    for message in [
+        &b"r=nonce,,i=4096"[..],
+        b"r=nonce,s=c2FsdA==,",
+        b",",
+        b"x",
+        b"",
+    ] {
+        let script = answers(&[handshake(0), answer(0, "", message, 0)]);
+        let error = refusal(Sasl::scram_sha_256("alice", SECRET), script).await;
+        assert!(error.ends_with("none of the mechanism's"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn null_is_no_message_and_the_newest_version_is_not_asked_for() {
+    let null = [&[0; 2][..], &string(""), &[0xff; 4], &[0; 8]].concat();
+    let (result, heard) =
+        log_in(Sasl::plain("alice", SECRET), answers(&[handshake(0), null])).await;
+    assert_eq!(result.unwrap(), None);
+    assert_eq!(heard[1][..4], [0, 36, 0, 1], "key and version");
 }
 
 #[tokio::test]
