@@ -26,7 +26,7 @@ pub(crate) struct ClusterView {
     pub(crate) brokers: Vec<BrokerAddress>,
     /// Kafka's code for the topic as a whole, 0 if there is none.
     pub(crate) topic_error: i16,
-    /// Sorted by index.
+    /// Sorted by index, which is the position.
     pub(crate) partitions: Vec<PartitionView>,
 }
 
@@ -194,7 +194,8 @@ fn parse_partition(bytes: &mut Bytes<'_>) -> Result<PartitionView, Malformed> {
     })
 }
 
-/// What an answer says of `topic`; an error if it says nothing.
+/// What an answer says of `topic`; an error if it says nothing, or numbers the partitions in a way that
+/// leaves some out.
 pub(super) fn view(response: MetadataResponse, topic: &str) -> Result<ClusterView, String> {
     let found = response
         .topic
@@ -202,6 +203,13 @@ pub(super) fn view(response: MetadataResponse, topic: &str) -> Result<ClusterVie
         .ok_or_else(|| format!("no metadata of the topic `{topic}`"))?;
     let mut partitions = found.partitions;
     partitions.sort_unstable_by_key(|partition| partition.index);
+    if let Some((wanted, out)) = (0..).zip(&partitions).find(|(n, p)| *n != p.index) {
+        return Err(format!(
+            "expected partition {wanted} of {} of the topic `{topic}`, found {}",
+            partitions.len(),
+            out.index
+        ));
+    }
     Ok(ClusterView {
         brokers: response.brokers,
         topic_error: found.error,
@@ -339,6 +347,26 @@ mod tests {
                 assert_eq!(ours.error, Int16::from(theirs.error).0);
             }
         }
+    }
+
+    #[test]
+    fn partitions_are_numbered_from_zero_without_gap_or_copy() {
+        for (indices, wanted) in [
+            (&[0, 1, i32::MAX - 1][..], "partition 2 of 3"),
+            (&[-1, 0], "partition 0 of 2"),
+            (&[1, 2], "partition 0 of 2"),
+            (&[0, 2], "partition 1 of 2"),
+            (&[1, 0, 0], "partition 1 of 3"),
+        ] {
+            let partitions: Vec<_> = indices.iter().map(|index| (0, *index, 1)).collect();
+            let response = read(&answer(4, &partitions), 4).unwrap();
+            let error = view(response, "logs").unwrap_err();
+            assert!(error.contains(wanted), "{indices:?}: {error}");
+        }
+        let many: Vec<_> = (0..32_769).rev().map(|index| (0, index, 1)).collect();
+        let response = read(&answer(4, &many[1..]), 4).unwrap();
+        assert_eq!(view(response, "logs").unwrap().partitions.len(), 32_768);
+        read(&answer(4, &many), 4).unwrap_err();
     }
 
     #[test]
