@@ -8,6 +8,7 @@ use std::thread;
 use std::thread::JoinHandle;
 
 use super::*;
+use crate::kafka::wire::varint;
 
 /// Long enough for anything that is meant to succeed or to fail at once.
 const LONG: Duration = Duration::from_secs(20);
@@ -196,6 +197,56 @@ async fn a_bad_answer_ends_the_connection() {
         tokio::task::yield_now().await;
         thread.join().unwrap();
     }
+}
+
+/// Answers to one Produce request for partition 0, in version 9.
+async fn produced(body: Vec<u8>) -> Result<ProduceAnswer, WireError> {
+    let (address, thread) = peer(move |mut stream| {
+        greet(&mut stream);
+        let correlation = request(&mut stream);
+        answer(&mut stream, correlation, &body);
+        drain(stream);
+    });
+    let connection = Connection::open(&address, "test", &Arc::default(), LONG)
+        .await
+        .unwrap();
+    let answer = connection.produce("logs", -1, &batch(1), LONG).await;
+    drop(connection);
+    tokio::task::yield_now().await;
+    thread.join().unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn what_a_broker_says_is_shown_on_one_line_and_not_without_end() {
+    let text = "\x1b[31m\nno ".repeat(100_000);
+    let mut length = Vec::new();
+    varint::put(&mut length, text.len() as u64 + 1);
+    let head = b"\0\x02\x05logs\x02\0\0\0\0\0\x57";
+    let offsets = [0xff; 24];
+    let record = |text: &[u8]| [b"\x02\0\0\0\x07", &length[..], text, b"\0\0"].concat();
+    let of_record = record(text.as_bytes());
+    let own = [b"\x01", &length[..], text.as_bytes()].concat();
+    for errors in [own, of_record] {
+        let body = [&head[..], &offsets, &errors, b"\0\0\0\0\0\0\0"].concat();
+        let answer = produced(body).await.unwrap();
+        let message = answer.partitions[0].message.clone().unwrap();
+        assert!(
+            message.starts_with("\\u{1b}[31m\\nno \\u{1b}[31m"),
+            "{message}"
+        );
+        assert!(message.chars().count() <= 301, "{message}");
+    }
+    // As many answers, none of them to what was asked.
+    let partition = |n: u32| [&n.to_be_bytes()[..], &[0; 26], b"\x01\0\0"].concat();
+    let partitions: Vec<u8> = (1..20_000).flat_map(partition).collect();
+    let body = [b"\0\x02\x05logs\xa0\x9c\x01", &partitions[..], &[0; 6]].concat();
+    let error = produced(body).await.unwrap_err().to_string();
+    assert!(
+        error.contains("expected answers for partitions [0]"),
+        "{error}"
+    );
+    assert!(error.len() < 400, "{error}");
 }
 
 #[tokio::test]
