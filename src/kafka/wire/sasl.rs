@@ -23,9 +23,9 @@ use super::codes;
 use super::error::WireError;
 use super::login::Authenticate;
 use super::login::Handshake;
+use super::text::shown_without;
 use crate::config::Credentials;
 use crate::config::Mechanism;
-use crate::config::SECRET_MARK;
 use crate::config::Security;
 
 /// No mechanism needs more messages.
@@ -33,8 +33,6 @@ const MAX_STEPS: usize = 6;
 /// How often SCRAM may be told to hash: Kafka's own limits are 4096 and 16 384. Less is weak, more would
 /// keep the producer's thread busy.
 const ITERATIONS: std::ops::RangeInclusive<u32> = 4096..=200_000;
-/// So much of a broker's text is shown.
-const MAX_TEXT: usize = 300;
 /// With this the client takes note of a refused token; the broker's error follows.
 const NOTED: &[u8] = b"\x01";
 
@@ -70,7 +68,7 @@ pub(super) async fn prepare(
     };
     let token = match run_alone(&security.token_gate, move || source.call()).await {
         Some(Ok(token)) => token,
-        Some(Err(error)) => return Err(WireError::token(address, shown(&error.to_string(), ""))),
+        Some(Err(error)) => return Err(WireError::token(address, error.to_string())),
         None => return Err(WireError::token(address, "it panicked")),
     };
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -175,8 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Exchange<'_, S> {
             codes::NONE => return Ok(()),
             codes::UNSUPPORTED_SASL_MECHANISM => {
                 let offered = answer.mechanisms.join(&b", "[..]);
-                let offered = String::from_utf8_lossy(&offered);
-                format!("; the broker offers {offered}")
+                format!("; the broker offers {}", self.shown(&offered))
             }
             codes::ILLEGAL_SASL_STATE => "; is this a listener without SASL?".to_owned(),
             _ => String::new(),
@@ -190,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Exchange<'_, S> {
         let answer = answer.map_err(|error| WireError::from_request(self.address, &error))?;
         let refused = answer.error;
         if refused != codes::NONE {
-            let text = String::from_utf8_lossy(&answer.text);
+            let text = self.shown(&answer.text);
             let name = codes::name(refused);
             return Err(self.refused(&format!("{name} ({refused}): {text}")));
         }
@@ -212,7 +209,7 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Exchange<'_, S> {
             return Ok(lifetime);
         }
         self.send(NOTED.to_vec()).await?;
-        let text = String::from_utf8_lossy(&answer);
+        let text = self.shown(&answer);
         Err(self.refused(&format!("the token is refused: {text}")))
     }
 
@@ -243,28 +240,13 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Exchange<'_, S> {
         WireError::Authentication {
             address: self.address.to_owned(),
             mechanism: self.mechanism.name(),
-            message: shown(message, &self.secret),
+            message: self.shown(message.as_bytes()),
         }
     }
-}
 
-/// Text of somebody else's as it may be shown: on one line, not endless, and without the secret.
-fn shown(text: &str, secret: &str) -> String {
-    let text = if secret.is_empty() {
-        text.to_owned()
-    } else {
-        text.replace(secret, SECRET_MARK)
-    };
-    let text = text.trim();
-    let mut line = String::with_capacity(text.len().min(MAX_TEXT));
-    for character in text.chars().take(MAX_TEXT) {
-        if character.is_control() {
-            line.extend(character.escape_debug());
-        } else {
-            line.push(character);
-        }
+    fn shown(&self, text: &[u8]) -> String {
+        shown_without(text, &self.secret)
     }
-    line
 }
 
 #[cfg(test)]

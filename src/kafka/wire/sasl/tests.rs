@@ -143,6 +143,23 @@ async fn a_refusal_names_mechanism_error_and_text_and_never_the_password() {
 }
 
 #[tokio::test]
+async fn a_broker_that_repeats_what_it_got_in_another_form_is_not_repeated() {
+    // What was sent as base64, as Java shows bytes, and as hexadecimal digits.
+    let sent = format!("\0alice\0{SECRET}");
+    let hex = sent
+        .bytes()
+        .fold(String::new(), |hex, byte| format!("{hex}{byte:02X}"));
+    let listed = format!("{:?}", sent.as_bytes());
+    for form in ["AGFsaWNlAGh1bnRlcjItY2FuYXJ5", &listed, &hex] {
+        let script = answers(&[handshake(0), answer(58, &format!("no: {form}"), b"", 0)]);
+        assert_eq!(
+            refusal(Sasl::plain("alice", SECRET), script).await,
+            "authentication at `a:1` by PLAIN failed: SASL_AUTHENTICATION_FAILED (58): ***"
+        );
+    }
+}
+
+#[tokio::test]
 async fn scram_refuses_a_broker_that_asks_for_too_much_too_little_or_knows_no_password() {
     for (iterations, expected) in [
         ("4294967295", "found 4294967295"),
