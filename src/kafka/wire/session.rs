@@ -5,6 +5,9 @@ use std::hash::RandomState;
 use std::time::Duration;
 use std::time::Instant;
 
+/// A shorter one is taken for as long: nobody logs in more often than once a second at a broker's word.
+const MIN_LIFETIME: Duration = Duration::from_millis(1250);
+
 /// The session that an authentication began; one without an end by default.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Session {
@@ -19,6 +22,7 @@ impl Session {
         let Some(lifetime) = lifetime else {
             return Self::default();
         };
+        let lifetime = lifetime.max(MIN_LIFETIME);
         let random = u32::try_from(RandomState::new().hash_one(now) % 100).unwrap_or(0);
         let due = lifetime / 1000 * (800 + random);
         Self {
@@ -57,6 +61,17 @@ mod tests {
         let session = Session::new(Some(lifetime), now);
         assert!(!session.is_over(now + Duration::from_millis(3999)));
         assert!(session.is_over(now + lifetime));
+    }
+
+    #[test]
+    fn a_session_is_replaced_once_a_second_at_most() {
+        let now = Instant::now();
+        for lifetime in [Duration::from_millis(1), Duration::from_millis(1249)] {
+            let session = Session::new(Some(lifetime), now);
+            let second = now + Duration::from_secs(1);
+            assert!(session.replace_at().unwrap() >= second, "{session:?}");
+            assert!(!session.is_over(second));
+        }
     }
 
     #[test]
