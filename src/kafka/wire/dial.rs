@@ -81,6 +81,16 @@ mod tests {
         assert_eq!(stream.peer_addr().unwrap().port(), port);
     }
 
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_peer_that_vanishes_is_asked_for_now_and_then() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let stream = dial(&address, deadline).await.unwrap();
+        assert!(rustix::net::sockopt::socket_keepalive(&stream).unwrap());
+    }
+
     #[tokio::test]
     async fn ipv6_literals_are_understood() {
         let Ok(listener) = TcpListener::bind("[::1]:0") else {
