@@ -5,6 +5,11 @@ use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::TryRecvError;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -13,6 +18,9 @@ use crate::event::drop_payload;
 
 /// How often the same kind of trouble is printed again, at most.
 const SUMMARY_EVERY: Duration = Duration::from_secs(60);
+
+/// So long the worker waits for a line to be printed. Standard error may be a pipe that nobody reads.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A user's own handling of trouble.
 pub(crate) type ErrorHook = Arc<dyn Fn(&DeliveryError) + Send + Sync>;
@@ -23,6 +31,8 @@ pub(crate) struct Reporter {
     name: String,
     hook: Option<ErrorHook>,
     printed: Vec<Printed>,
+    /// Hangs up when the line is printed that takes too long.
+    stuck: Option<Receiver<()>>,
 }
 
 /// What was printed of one kind of trouble.
@@ -48,6 +58,7 @@ impl Reporter {
             name,
             hook,
             printed: Vec::new(),
+            stuck: None,
         }
     }
 
@@ -59,9 +70,29 @@ impl Reporter {
                 drop_payload(payload);
             }
         } else if let Some(line) = self.line(error, Instant::now()) {
-            // Not `eprintln!`, which panics when standard error is closed.
-            let _closed = std::io::stderr().write_all(line.as_bytes());
+            self.print(move || {
+                // Not `eprintln!`, which panics when standard error is closed.
+                let _closed = std::io::stderr().write_all(line.as_bytes());
+            });
         }
+    }
+
+    /// Prints on a thread of its own, and waits for that, but not for ever: what takes too long goes on
+    /// alone, and until it ends other lines are left out.
+    fn print(&mut self, write: impl FnOnce() + Send + 'static) {
+        let is_stuck = |line: &Receiver<()>| line.try_recv() == Err(TryRecvError::Empty);
+        if self.stuck.as_ref().is_some_and(is_stuck) {
+            return;
+        }
+        let (printing, line) = mpsc::channel();
+        let thread = thread::Builder::new().name("tracing-kafka-print".to_owned());
+        let started = thread.spawn(move || {
+            write();
+            drop(printing);
+        });
+        let ended = line.recv_timeout(PATIENCE);
+        let is_late = started.is_ok() && ended == Err(RecvTimeoutError::Timeout);
+        self.stuck = is_late.then_some(line);
     }
 
     fn line(&mut self, error: &DeliveryError, now: Instant) -> Option<String> {
@@ -104,6 +135,29 @@ mod tests {
             line(&refused, 61).unwrap(),
             "tracing-kafka: refused (2 more like it before)\n"
         );
+    }
+
+    #[test]
+    fn a_standard_error_that_nobody_reads_holds_nothing_up() {
+        let mut reporter = Reporter::new("tracing-kafka".to_owned(), None);
+        let (tell, told) = mpsc::channel();
+        let print = |reporter: &mut Reporter, text: &'static str| {
+            let tell = tell.clone();
+            reporter.print(move || tell.send(text).unwrap());
+        };
+        print(&mut reporter, "the first");
+        let (read, to_be_read) = mpsc::channel::<()>();
+        reporter.print(move || {
+            let _read = to_be_read.recv();
+        });
+        print(&mut reporter, "left out");
+        let line = reporter.stuck.as_ref().unwrap();
+        drop(read);
+        line.recv().unwrap_err();
+        print(&mut reporter, "the last");
+        assert!(reporter.stuck.is_none());
+        drop(tell);
+        assert_eq!(told.iter().collect::<Vec<_>>(), ["the first", "the last"]);
     }
 
     #[test]
