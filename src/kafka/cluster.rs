@@ -39,18 +39,33 @@ impl Broker {
         }
     }
 
+    /// The connection, unless it has ended: that may happen at any time, and nobody is told.
+    fn open(&self) -> Option<&Connection> {
+        let connection = self.connection.as_ref();
+        connection.filter(|connection| connection.is_usable())
+    }
+
     /// The connection, if a request may be sent on it now.
     pub(super) fn usable(&self, now: Instant) -> Option<&Connection> {
-        self.connection
-            .as_ref()
-            .filter(|connection| connection.is_usable() && self.paused_until <= now)
+        self.open().filter(|_| self.paused_until <= now)
+    }
+
+    /// When to dial, since there is no connection.
+    fn dial_at(&self) -> Option<Instant> {
+        (!self.is_connecting && self.open().is_none()).then_some(self.connect_after)
     }
 
     /// When to dial for a connection in place of the one that serves, if that has to be.
     fn replace_at(&self) -> Option<Instant> {
-        let serving = self.connection.as_ref().filter(|c| c.is_usable())?;
-        let due = serving.expires_at()?.max(self.connect_after);
+        let due = self.open()?.expires_at()?.max(self.connect_after);
         (!self.is_connecting).then_some(due)
+    }
+
+    /// Dialling it succeeded, here or while the cluster was asked.
+    fn connected(&mut self, connection: Connection, now: Instant) {
+        self.connection = Some(connection);
+        self.connect_after = now;
+        self.backoff.reset();
     }
 }
 
@@ -138,11 +153,28 @@ impl Cluster {
 
     /// A connection that may be asked, if one is open.
     pub(super) fn any_connection(&self) -> Option<Connection> {
-        self.brokers
-            .values()
-            .filter_map(|broker| broker.connection.as_ref())
-            .find(|connection| connection.is_usable())
-            .cloned()
+        self.brokers.values().find_map(Broker::open).cloned()
+    }
+
+    /// Takes over a connection to the broker `id`. If it has moved meanwhile, that is of no use.
+    pub(super) fn connected(&mut self, id: i32, connection: Connection, now: Instant) {
+        if let Some(broker) = self.brokers.get_mut(&id)
+            && broker.address == connection.address()
+        {
+            broker.connected(connection, now);
+            self.was_refused = false;
+        }
+    }
+
+    /// Takes over the connection on which the cluster was asked, if its broker has none.
+    pub(super) fn keep(&mut self, connection: Connection, now: Instant) {
+        let mut brokers = self.brokers.iter();
+        let needs_it = |(_, broker): &(&i32, &Broker)| {
+            broker.address == connection.address() && broker.open().is_none()
+        };
+        if let Some(id) = brokers.find(needs_it).map(|(id, _)| *id) {
+            self.connected(id, connection, now);
+        }
     }
 
     /// Where the cluster may be reached: the brokers known, then the bootstrap servers, beginning
@@ -283,16 +315,8 @@ impl Cluster {
         let mut ids: Vec<i32> = self.lanes.values().filter_map(|lane| lane.leader).collect();
         ids.sort_unstable();
         ids.dedup();
-        ids.retain(|id| {
-            self.brokers.get(id).is_some_and(|broker| {
-                !broker.is_connecting
-                    && broker.connect_after <= now
-                    && !broker
-                        .connection
-                        .as_ref()
-                        .is_some_and(Connection::is_usable)
-            })
-        });
+        let dial_at = |id: &i32| self.brokers.get(id).and_then(Broker::dial_at);
+        ids.retain(|id| dial_at(id).is_some_and(|due| due <= now));
         if self.was_refused {
             ids.truncate(1);
         }
@@ -310,26 +334,45 @@ impl Cluster {
         found.map(|(id, _)| *id)
     }
 
-    /// The next moment at which something that is impossible now becomes possible.
+    /// The next moment at which something that is impossible now becomes possible, unless a task that
+    /// ends makes it so.
     pub(super) fn next_change(&self, now: Instant) -> Option<Instant> {
+        if self.can_identify() {
+            return Some(now);
+        }
         let barred = self.was_refused.then_some(self.barred_until);
-        let asking = (self.is_stale && !self.is_asking).then_some(self.ask_after);
         let brokers = self.brokers.values().flat_map(|broker| {
-            let dial = (!broker.is_connecting && broker.connection.is_none())
-                .then_some(broker.connect_after);
-            [dial, broker.replace_at(), Some(broker.paused_until)]
-                .into_iter()
-                .flatten()
+            [
+                broker.dial_at(),
+                broker.replace_at(),
+                Some(broker.paused_until),
+            ]
         });
-        let lanes = self.lanes.values().map(|lane| lane.wait_until);
-        asking
+        let lanes = self.lanes.values().map(|lane| Some(lane.wait_until));
+        [self.ask_at(), self.identity.next_change(), barred]
             .into_iter()
-            .chain(self.identity.next_change())
-            .chain(barred)
             .chain(brokers)
             .chain(lanes)
+            .flatten()
             .filter(|moment| *moment > now)
             .min()
+    }
+
+    /// When to ask what the cluster looks like.
+    fn ask_at(&self) -> Option<Instant> {
+        let is_old_at = self.described.and_then(|at| at.checked_add(self.max_age));
+        let due = if self.is_stale {
+            self.ask_after
+        } else {
+            is_old_at?.max(self.ask_after)
+        };
+        (!self.is_asking).then_some(due)
+    }
+
+    /// Whether a partition waits for a producer id that is there: its epochs were used up just now.
+    fn can_identify(&self) -> bool {
+        let waits = |lane: &Lane| lane.wants_identity() && !lane.is_out();
+        self.identity.current().is_some() && self.lanes.values().any(waits)
     }
 
     /// Nothing has to wait for a back-off any longer: little time is left.
@@ -344,3 +387,6 @@ impl Cluster {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

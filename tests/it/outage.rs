@@ -15,8 +15,10 @@ use tracing_kafka::KafkaLayer;
 use tracing_kafka::WorkerGuard;
 use tracing_kafka_broker::Api;
 use tracing_kafka_broker::Fault;
+use tracing_kafka_broker::TestBroker;
 use tracing_subscriber::prelude::*;
 
+use crate::harness::Rig;
 use crate::support::LONG;
 use crate::support::TOPIC;
 use crate::support::assert_conserved;
@@ -342,9 +344,7 @@ fn a_guard_dropped_inside_a_runtime_delivers_and_later_events_are_counted() {
 
 #[test]
 fn a_topic_that_stays_missing_is_told_and_recovers() {
-    let broker = tracing_kafka_broker::TestBroker::builder()
-        .start_blocking()
-        .unwrap();
+    let broker = TestBroker::builder().start_blocking().unwrap();
     let (sender, told) = std::sync::mpsc::channel();
     let (layer, guard) = kafka(&broker)
         .on_error(move |error| {
@@ -365,4 +365,32 @@ fn a_topic_that_stays_missing_is_told_and_recovers() {
     guard.flush(LONG).unwrap();
     assert_eq!(values(&broker), ["waits for its topic"]);
     assert_eq!(guard.health(), Health::Healthy);
+}
+
+/// What is known of a broker's address by way of a question counts as well as what a dial tells.
+#[test]
+fn a_broker_that_is_up_again_is_dialled_although_its_last_connection_died_while_idle() {
+    let broker = TestBroker::builder().start_blocking().unwrap();
+    broker.create_topic(TOPIC, 1);
+    let wait = Duration::from_secs(4);
+    let rig = Rig::new(kafka(&broker).reconnect_backoff(wait, wait));
+    rig.log(0..1);
+    rig.flush();
+    broker.down_all();
+    rig.log(1..2);
+    wait_until("a dial that fails", || {
+        rig.errors()
+            .iter()
+            .any(|text| text.contains("cannot connect"))
+    });
+    broker.up_all().unwrap();
+    rig.flush();
+    for number in 2..6 {
+        broker.down_all();
+        wait_until("the end", || broker.open_connections() == 0);
+        broker.up_all().unwrap();
+        rig.log(number..number + 1);
+        rig.guard.flush(Duration::from_secs(10)).unwrap();
+    }
+    rig.end_exactly(&broker);
 }

@@ -118,13 +118,7 @@ impl Producer {
         } else {
             self.cluster.backoff.reset();
         }
-        let same = |broker: &&mut crate::kafka::cluster::Broker| {
-            broker.address == connection.address() && broker.connection.is_none()
-        };
-        if let Some(broker) = self.cluster.brokers.values_mut().find(same) {
-            broker.connection = Some(connection);
-            self.cluster.was_refused = false;
-        }
+        self.cluster.keep(connection, now);
     }
 
     fn topic_refused(&mut self, code: i16, now: Instant) {
@@ -150,13 +144,7 @@ impl Producer {
         };
         broker.is_connecting = false;
         match result {
-            Ok(connection) if connection.address() == broker.address => {
-                broker.backoff.reset();
-                broker.connection = Some(connection);
-                self.cluster.was_refused = false;
-            }
-            // It has moved meanwhile.
-            Ok(_) => {}
+            Ok(connection) => self.cluster.connected(id, connection, now),
             Err(error) => {
                 let wait = broker.backoff.next();
                 let after = self.after_failure(&error, wait, now);
