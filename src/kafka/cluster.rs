@@ -23,7 +23,7 @@ pub(super) struct Broker {
     /// No connecting before this.
     pub(super) connect_after: Instant,
     /// No requests before this: the broker asked for a pause.
-    pub(super) paused_until: Instant,
+    paused_until: Instant,
     pub(super) backoff: Backoff,
 }
 
@@ -59,6 +59,11 @@ impl Broker {
     fn replace_at(&self) -> Option<Instant> {
         let due = self.open()?.expires_at()?.max(self.connect_after);
         (!self.is_connecting).then_some(due)
+    }
+
+    /// It asks for a pause. One that it asked for before is kept as well.
+    pub(super) fn pause(&mut self, until: Instant) {
+        self.paused_until = self.paused_until.max(until);
     }
 
     /// Dialling it succeeded, here or while the cluster was asked.
@@ -133,7 +138,7 @@ impl Cluster {
         (self.is_stale || is_old)
             && !self.is_asking
             && self.ask_after <= now
-            && (self.may_dial(now) || self.any_connection().is_some())
+            && (self.may_dial(now) || self.any_connection(now).is_some())
     }
 
     /// Our credentials were refused: nobody is dialled before `until`, whichever broker it was.
@@ -151,9 +156,15 @@ impl Cluster {
         self.brokers.values().any(|broker| broker.is_connecting)
     }
 
-    /// A connection that may be asked, if one is open.
-    pub(super) fn any_connection(&self) -> Option<Connection> {
-        self.brokers.values().find_map(Broker::open).cloned()
+    /// A connection that may be asked, if one is open: that on which the answer is not held up, or
+    /// for the shortest time.
+    pub(super) fn any_connection(&self, now: Instant) -> Option<Connection> {
+        let open = self
+            .brokers
+            .values()
+            .filter(|broker| broker.open().is_some());
+        let free_at = |broker: &&Broker| broker.paused_until.max(now);
+        open.min_by_key(free_at)?.connection.clone()
     }
 
     /// Takes over a connection to the broker `id`. If it has moved meanwhile, that is of no use.

@@ -16,6 +16,7 @@ mod error;
 #[cfg(test)]
 mod hostile_tests;
 mod login;
+mod mute;
 #[cfg(test)]
 #[expect(unsafe_code, reason = "a counting allocator is one by nature")]
 #[path = "../../tests/support/peak.rs"]
@@ -40,6 +41,7 @@ pub(crate) use cluster::ClusterView;
 pub(crate) use codes::name as error_name;
 pub(crate) use compress::Compressor;
 pub(crate) use connection::Connection;
+pub(crate) use connection::Limit;
 pub(crate) use error::WireError;
 pub(crate) use produce::PartitionAnswer;
 pub(crate) use produce::ProduceAnswer;

@@ -22,3 +22,4 @@ mod proxy;
 mod rendering;
 mod security;
 mod support;
+mod throttle;

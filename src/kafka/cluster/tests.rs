@@ -179,7 +179,8 @@ impl State {
 
 /// All that a turn of the producer's loop would do at `time`, but for what it did before.
 fn possible(cluster: &Cluster, time: Instant) -> impl PartialEq + std::fmt::Debug + use<> {
-    let asks_identity = cluster.identity.wants_asking(time) && cluster.any_connection().is_some();
+    let asks_identity =
+        cluster.identity.wants_asking(time) && cluster.any_connection(time).is_some();
     (
         cluster.wants_asking(time),
         cluster.unconnected(time),
@@ -219,6 +220,35 @@ async fn a_connection_on_which_the_cluster_was_asked_takes_the_place_of_one_that
     let broker = &cluster.brokers[&0];
     assert!(broker.usable(now).unwrap().is_same(&connections.open));
     assert_eq!((broker.connect_after, broker.backoff.failures()), (now, 0));
+}
+
+#[tokio::test]
+async fn who_asked_for_a_pause_gets_it_and_is_asked_last() {
+    let connections = Connections::new().await;
+    let now = Instant::now();
+    let until = |seconds| now + Duration::from_secs(seconds);
+    let mut cluster = Cluster::new(&settings(), now);
+    for id in 0..2 {
+        cluster.meet(id, connections.open.address(), now);
+    }
+    assert!(cluster.any_connection(now).is_none());
+    cluster.connected(0, connections.open.clone(), now);
+    let first = cluster.brokers.get_mut(&0).unwrap();
+    first.pause(until(9));
+    first.pause(until(1));
+    assert!(first.usable(until(8)).is_none(), "the longer pause holds");
+    assert!(first.usable(until(9)).is_some());
+    assert!(cluster.any_connection(now).is_some(), "better than none");
+    let other = Connection::open(
+        connections.open.address(),
+        "test",
+        &std::sync::Arc::default(),
+        LONG,
+    )
+    .await
+    .unwrap();
+    cluster.connected(1, other.clone(), now);
+    assert!(cluster.any_connection(now).unwrap().is_same(&other));
 }
 
 #[test]

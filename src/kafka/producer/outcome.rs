@@ -214,7 +214,7 @@ impl Producer {
         };
         if let Some(broker) = self.cluster.brokers.get_mut(&id) {
             // A throttled success is a success; the pause is what the broker asks for.
-            broker.paused_until = now + answer.throttle.min(MAX_THROTTLE);
+            broker.pause(now + answer.throttle.min(MAX_THROTTLE));
         }
         for part in parts {
             let of_part = |answer: &&PartitionAnswer| answer.index == part.index;

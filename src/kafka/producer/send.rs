@@ -16,6 +16,7 @@ use crate::kafka::accumulator::Past;
 use crate::kafka::lane::Turn;
 use crate::kafka::wire::ClusterView;
 use crate::kafka::wire::Connection;
+use crate::kafka::wire::Limit;
 use crate::kafka::wire::WireError;
 use crate::stats::DropReason;
 
@@ -40,7 +41,7 @@ impl Producer {
         }
         self.cluster.is_asking = true;
         let question = Question {
-            open: self.cluster.any_connection(),
+            open: self.cluster.any_connection(now),
             addresses: self.cluster.addresses(now),
             client_id: self.settings.client_id.clone(),
             security: Arc::clone(&self.settings.security),
@@ -87,7 +88,7 @@ impl Producer {
         if self.accumulator.is_empty() || !self.cluster.identity.wants_asking(now) {
             return;
         }
-        let Some(connection) = self.cluster.any_connection() else {
+        let Some(connection) = self.cluster.any_connection(now) else {
             return;
         };
         self.cluster.identity.is_asking = true;
@@ -223,7 +224,10 @@ impl Producer {
         let left = delivery
             .saturating_sub(age)
             .max(delivery / LAST_CHANCE_PARTS);
-        let limit = self.settings.request_timeout.min(left);
+        let limit = Limit {
+            usual: self.settings.request_timeout.min(left),
+            most: left,
+        };
         let task = Task::Produce {
             broker: id,
             parts: request.parts,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -21,6 +22,8 @@ use super::cluster::MetadataRequest;
 use super::codes;
 use super::dial::dial;
 use super::error::WireError;
+use super::mute;
+use super::mute::Mute;
 use super::produce::ProduceAnswer;
 use super::produce::ProduceRequest;
 use super::produce::ProduceResponse;
@@ -54,6 +57,25 @@ struct Inner {
     messenger: Messenger<Unanswered<FrameStream<Socket>>>,
     knows_producer_ids: bool,
     session: Session,
+    mute: Mute,
+}
+
+/// How long a request may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    /// Where nothing else was agreed upon.
+    pub(crate) usual: Duration,
+    /// With the time in which the broker reads nothing from the connection, as it said beforehand.
+    pub(crate) most: Duration,
+}
+
+impl From<Duration> for Limit {
+    fn from(usual: Duration) -> Self {
+        Self {
+            usual,
+            most: usual.saturating_add(mute::MOST),
+        }
+    }
 }
 
 impl Drop for Inner {
@@ -124,6 +146,7 @@ impl Connection {
             messenger: Messenger::new(stream, MAX_FRAME_BYTES, Arc::from(client_id)),
             knows_producer_ids: false,
             session: Session::default(),
+            mute: Mute::default(),
         };
         let versions = api_versions::agree(&mut inner.messenger, address).await?;
         inner.knows_producer_ids = versions.producer_ids;
@@ -194,55 +217,71 @@ impl Connection {
     /// replicas in sync, 1 for the leader, and 0 for nothing but the write. All requests of a
     /// connection have the same.
     ///
-    /// The broker gets six sevenths of `limit` to hear from its followers, so that its own
+    /// The broker gets six sevenths of the usual `limit` to hear from its followers, so that its own
     /// timeout reaches us before ours ends the connection.
     pub(crate) async fn produce(
         &self,
         topic: &str,
         acks: i16,
         batches: &[(i32, Arc<[u8]>)],
-        limit: Duration,
+        limit: impl Into<Limit>,
     ) -> Result<ProduceAnswer, WireError> {
+        let limit = limit.into();
         self.inner
             .takes_no_answers
             .store(acks == 0, Ordering::Release);
         let request = self.inner.messenger.request(ProduceRequest {
             topic,
             acks,
-            timeout_ms: i32::try_from((limit / 7 * 6).as_millis()).unwrap_or(i32::MAX),
+            timeout_ms: i32::try_from((limit.usual / 7 * 6).as_millis()).unwrap_or(i32::MAX),
             batches,
         });
         let response = self.answer("a Produce request to", limit, request).await?;
         if acks == 0 {
             return Ok(ProduceResponse::unacknowledged(batches));
         }
-        response
+        let answer = response
             .into_answer(topic, batches)
-            .map_err(|message| self.bad_answer(message))
+            .map_err(|message| self.bad_answer(message))?;
+        // What is behind this request on the connection waits as well.
+        let now = SystemInstant::now();
+        self.inner.mute.announce(answer.throttle, now);
+        Ok(answer)
     }
 
-    /// Waits for an answer; gives the connection up if there is none in time, or a bad one.
+    /// Waits for an answer; gives the connection up if there is none in time, or a bad one. The time in
+    /// which the broker reads nothing, as it announced, does not count.
     async fn answer<T>(
         &self,
         what: &'static str,
-        limit: Duration,
+        limit: impl Into<Limit>,
         request: impl Future<Output = Result<T, RequestError>> + Send,
     ) -> Result<T, WireError> {
         if !self.is_usable() {
             let message = "it was closed or given up before";
             return Err(WireError::closed(self.address(), message));
         }
-        match timeout(limit, request).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                self.inner.switch.turn_off();
-                Err(WireError::from_request(self.address(), &error))
+        let limit = limit.into();
+        let start = SystemInstant::now();
+        let before = self.inner.mute.over(start);
+        let mut request = pin!(request);
+        let mut granted = Duration::ZERO;
+        let error = loop {
+            let muted = self.inner.mute.since(before);
+            let now_granted = limit.usual.saturating_add(muted).min(limit.most);
+            if now_granted <= granted {
+                break too_late(what, self.address(), granted);
             }
-            Err(_) => {
-                self.inner.switch.turn_off();
-                Err(too_late(what, self.address(), limit))
+            granted = now_granted;
+            match timeout(granted.saturating_sub(start.elapsed()), &mut request).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => break WireError::from_request(self.address(), &error),
+                // Perhaps there was an announcement meanwhile.
+                Err(_) => {}
             }
-        }
+        };
+        self.inner.switch.turn_off();
+        Err(error)
     }
 
     /// An answer that can be read but makes no sense: nothing else on the connection is trusted.
