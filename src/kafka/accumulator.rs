@@ -66,6 +66,15 @@ pub(super) struct Accumulator {
     span: Duration,
 }
 
+/// A batch of which the broker refuses some record.
+#[derive(Debug)]
+pub(super) struct Parts {
+    /// What it named.
+    pub(super) culprits: Option<Batch>,
+    /// What is sent again.
+    pub(super) rest: Vec<Batch>,
+}
+
 impl Accumulator {
     pub(super) fn new(
         compressor: Compressor,
@@ -345,21 +354,32 @@ impl Accumulator {
         self.books.cut(batch, &places)
     }
 
-    /// Takes the records at `positions` out of a batch: they come first, then the rest. Gives it back
-    /// if that would leave nothing of either, or if it cannot be read.
-    pub(super) fn take_out(
-        &mut self,
-        batch: Batch,
-        positions: &[i32],
-    ) -> Result<Vec<Batch>, Batch> {
-        let count = i32::try_from(batch.sealed.count).unwrap_or(0);
-        let places: Vec<usize> = (0..count)
-            .map(|number| usize::from(!positions.contains(&number)))
-            .collect();
-        if !places.contains(&0) || !places.contains(&1) {
+    /// Takes the records at `positions` out of a batch, or halves it if there are none. Gives it back if
+    /// that would leave nothing of it, or if it cannot be read.
+    pub(super) fn take_out(&mut self, batch: Batch, positions: &[i32]) -> Result<Parts, Batch> {
+        const CULPRIT: usize = 0;
+        const REST: usize = 1;
+        let mut places = vec![REST; usize::try_from(batch.sealed.count).unwrap_or(0)];
+        for position in positions {
+            let position = usize::try_from(*position).unwrap_or(usize::MAX);
+            if let Some(place) = places.get_mut(position) {
+                *place = CULPRIT;
+            }
+        }
+        if !places.contains(&CULPRIT) {
+            // What is named is not there.
+            let rest = self.halve(batch)?;
+            return Ok(Parts {
+                culprits: None,
+                rest,
+            });
+        }
+        if !places.contains(&REST) {
             return Err(batch);
         }
-        self.books.cut(batch, &places)
+        let mut rest = self.books.cut(batch, &places)?;
+        let culprits = Some(rest.swap_remove(CULPRIT));
+        Ok(Parts { culprits, rest })
     }
 
     /// The batch is delivered.

@@ -279,14 +279,32 @@ fn culprits_are_taken_out_and_the_rest_keeps_its_order() {
     }
     accumulator.mark();
     let batch = accumulator.next_shared(now).unwrap();
-    let parts = accumulator.take_out(batch, &[3, 7, 99]).unwrap();
-    assert_eq!(values(&parts[0]), [[3], [7]]);
-    assert_eq!(values(&parts[1]), [[0], [1], [2], [4], [5], [6], [8], [9]]);
-    let [culprits, rest] = <[Batch; 2]>::try_from(parts).unwrap();
-    let rest = accumulator.take_out(rest, &[99]).unwrap_err();
+    let parts = accumulator.take_out(batch, &[7, 3, 99, -1, 3]).unwrap();
+    let culprits = parts.culprits.unwrap();
+    assert_eq!(values(&culprits), [[3], [7]]);
+    let [rest] = <[Batch; 1]>::try_from(parts.rest).unwrap();
+    assert_eq!(values(&rest), [[0], [1], [2], [4], [5], [6], [8], [9]]);
     let all: Vec<i32> = (0..8).collect();
     let rest = accumulator.take_out(rest, &all).unwrap_err();
     accumulator.done(&culprits);
     accumulator.done(&rest);
     assert!(accumulator.is_empty());
+}
+
+#[test]
+fn a_batch_of_which_nothing_is_named_that_is_in_it_is_halved() {
+    let now = Instant::now();
+    for positions in [&[][..], &[10], &[-1, i32::MAX, i32::MIN]] {
+        let mut accumulator = accumulator(1_000_000);
+        for number in 0..10_u8 {
+            push(&mut accumulator, &[number], now);
+        }
+        accumulator.mark();
+        let batch = accumulator.next_shared(now).unwrap();
+        let parts = accumulator.take_out(batch, positions).unwrap();
+        assert!(parts.culprits.is_none());
+        let [first, second] = <[Batch; 2]>::try_from(parts.rest).unwrap();
+        assert_eq!(values(&first), [[0], [1], [2], [3], [4]]);
+        assert_eq!(values(&second), [[5], [6], [7], [8], [9]]);
+    }
 }

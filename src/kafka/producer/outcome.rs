@@ -418,17 +418,12 @@ impl Producer {
 
     /// Takes out the records that the broker names; halves the batch if it names none.
     fn bisect(&mut self, batch: Batch, answer: &PartitionAnswer) -> Result<Vec<Batch>, Batch> {
-        let named = &answer.record_errors;
-        if named.is_empty() {
-            return self.accumulator.halve(batch);
+        let parts = self.accumulator.take_out(batch, &answer.record_errors)?;
+        if let Some(culprits) = parts.culprits {
+            self.refusal_trouble(answer);
+            self.give_up(&culprits, DropReason::Rejected);
         }
-        let mut parts = self.accumulator.take_out(batch, named)?;
-        self.refusal_trouble(answer);
-        let rest = parts.split_off(1);
-        for culprits in &parts {
-            self.give_up(culprits, DropReason::Rejected);
-        }
-        Ok(rest)
+        Ok(parts.rest)
     }
 
     /// Has the batch of `part` sent again, after `wait` or after the next back-off.
