@@ -181,7 +181,7 @@ impl Lane {
         }
         for batch in &mut self.window {
             if batch.is_unresolved() {
-                batch.past = Past::Unknown;
+                batch.lose();
             }
         }
     }
@@ -319,20 +319,24 @@ impl Lane {
         }
     }
 
+    /// What there is to say of a batch that may be in the log.
+    fn unknown(&self) -> Past {
+        match self.sequences {
+            Some(_) => Past::Unresolved,
+            None => Past::Unknown,
+        }
+    }
+
     /// The attempt failed. `is_unknown` says that the batch may be in the log all the same.
     pub(super) fn failed(&mut self, attempt: u64, is_unknown: bool) {
-        let is_idempotent = self.sequences.is_some();
+        let unknown = self.unknown();
         let Some(place) = self.place_of(attempt) else {
             return;
         };
         if let Some(batch) = self.window.get_mut(place) {
             batch.attempt = None;
             if is_unknown {
-                batch.past = if is_idempotent {
-                    Past::Unresolved
-                } else {
-                    Past::Unknown
-                };
+                batch.past = unknown;
             }
         }
         self.is_recovering = true;
@@ -348,7 +352,7 @@ impl Lane {
         {
             was_unresolved = batch.is_unresolved();
             if was_unresolved {
-                batch.past = Past::Refused;
+                batch.is_not_there();
             }
             // With nothing before it, it is the broker who misses something.
             sequences.is_broken |= place == 0;
@@ -377,17 +381,21 @@ impl Lane {
     fn write_off_unresolved(&mut self, place: usize) {
         for batch in self.window.iter_mut().take(place) {
             if batch.is_unresolved() {
-                batch.past = Past::Unknown;
+                batch.lose();
                 self.possible_duplicates += batch.count();
             }
         }
     }
 
-    /// Takes the batch of `attempt` out, and answers its place.
-    pub(super) fn take(&mut self, attempt: u64) -> Option<(usize, Batch)> {
+    /// Takes the batch of `attempt` out, and answers its place. `is_unknown` says that it may be in the
+    /// log all the same.
+    pub(super) fn take(&mut self, attempt: u64, is_unknown: bool) -> Option<(usize, Batch)> {
         let place = self.place_of(attempt)?;
         let mut batch = self.window.remove(place)?;
         batch.attempt = None;
+        if is_unknown {
+            batch.past = self.unknown();
+        }
         self.missing(&batch, place);
         Some((place, batch))
     }
@@ -399,7 +407,12 @@ impl Lane {
                 sequences.is_broken = true;
             }
             // That the broker does not recognise one of those may mean that it knows this one only.
-            self.write_off_unresolved(before);
+            for earlier in self.window.iter_mut().take(before) {
+                if earlier.is_unresolved() || earlier.attempt.is_some() {
+                    earlier.lose();
+                    self.possible_duplicates += earlier.count();
+                }
+            }
         }
         self.is_recovering = true;
         self.settle();
@@ -410,7 +423,7 @@ impl Lane {
         for mut part in parts.into_iter().rev() {
             // They have other sequences than the whole had, so nothing tells whether it arrived.
             if part.is_unresolved() {
-                part.past = Past::Unknown;
+                part.lose();
                 self.possible_duplicates += part.count();
             }
             self.window.insert(place.min(self.window.len()), part);
@@ -459,7 +472,7 @@ impl Lane {
         let mut all = Vec::from(std::mem::take(&mut self.window));
         for batch in &mut all {
             if batch.attempt.take().is_some() {
-                batch.past = Past::Unknown;
+                batch.lose();
             }
         }
         self.settle();

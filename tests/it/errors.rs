@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::time::Duration;
+use std::time::Instant;
 
 use tracing_kafka::DropReason;
 use tracing_kafka::Health;
@@ -12,6 +13,8 @@ use tracing_kafka_broker::Record;
 use tracing_kafka_broker::TestBroker;
 
 use crate::harness::Rig;
+use crate::harness::Tally;
+use crate::harness::at_once;
 use crate::support::TOPIC;
 use crate::support::kafka;
 use crate::support::wait_until;
@@ -123,17 +126,73 @@ fn what_is_too_large_or_refused_alone_is_dropped_for_that_reason() {
 }
 
 #[test]
+fn an_error_that_is_not_listed_costs_nothing_if_it_passes_in_time() {
+    at_once([-1, 2, 12_345], |code| {
+        let broker = one_partition();
+        let rig = Rig::new(kafka(&broker));
+        rig.log(0..1);
+        rig.flush();
+        let before = broker.requests(Api::Produce);
+        let start = Instant::now();
+        broker.on(Api::Produce, move |_| {
+            let is_over = start.elapsed() > Duration::from_secs(2);
+            (!is_over).then_some(Fault::Error(code))
+        });
+        rig.log(1..1001);
+        let stats = rig.end_exactly(&broker);
+        assert_eq!(stats.delivered, 1001, "error {code}: {stats}");
+        let requests = broker.requests(Api::Produce) - before;
+        assert!(requests < 20, "error {code}: {requests} requests");
+    });
+}
+
+#[test]
 fn an_error_of_the_future_that_stays_is_the_fault_of_some_record_in_the_end() {
-    let broker = one_partition();
-    broker.refuse_records(12_345, false, |record| record.text() == "5");
-    let rig = Rig::new(kafka(&broker));
-    rig.log(0..8);
-    let stats = rig.end();
-    assert_eq!(stats.dropped.get(DropReason::Rejected), 1, "{stats}");
-    assert_eq!(stats.delivered, 7);
-    let records = broker.all_records(TOPIC);
-    let read: BTreeSet<String> = records.iter().map(Record::text).collect();
-    assert_eq!((read.len(), records.len()), (7, 7), "once each");
+    at_once([(12_345, 5), (12_345, 0), (-1, 299)], |(code, culprit)| {
+        let broker = one_partition();
+        let culprit = u32::to_string(&culprit);
+        broker.refuse_records(code, false, move |record| record.text() == culprit);
+        let rig = Rig::new(kafka(&broker).delivery_timeout(Duration::from_secs(12)));
+        rig.log(0..300);
+        let stats = rig.end();
+        assert_eq!(
+            stats.dropped.get(DropReason::Rejected),
+            1,
+            "{code}: {stats}"
+        );
+        assert_eq!(stats.delivered, 299, "{code}");
+        let records = broker.all_records(TOPIC);
+        let read: BTreeSet<String> = records.iter().map(Record::text).collect();
+        assert_eq!((read.len(), records.len()), (299, 299), "once each");
+    });
+}
+
+#[test]
+fn copies_of_what_was_cut_up_because_of_an_error_that_is_not_listed_are_counted() {
+    at_once([Idempotence::Required, Idempotence::Off], |idempotence| {
+        let broker = one_partition();
+        let rig = Rig::new(
+            kafka(&broker)
+                .idempotence(idempotence)
+                .delivery_timeout(Duration::from_secs(6)),
+        );
+        let start = Instant::now();
+        broker.on(Api::Produce, move |_| {
+            let is_over = start.elapsed() > Duration::from_millis(4500);
+            (!is_over).then_some(Fault::AppendThenError(-1))
+        });
+        rig.log(0..64);
+        rig.flush();
+        let tally = Tally::of(&broker);
+        let stats = rig.stats();
+        assert!(tally.copies > 0, "it was not cut up");
+        assert!(
+            tally.copies <= stats.possible_duplicates,
+            "{tally:?}, {stats}"
+        );
+        assert_eq!(tally.distinct, 64);
+        rig.end();
+    });
 }
 
 #[test]

@@ -34,8 +34,12 @@ pub(in crate::kafka) struct Batch {
     /// The request that it is in.
     pub(in crate::kafka) attempt: Option<u64>,
     pub(in crate::kafka) past: Past,
-    /// Answers with an error that is not known to pass.
+    /// Nothing will rule out any longer that it is in the log, whatever is said of its sequence.
+    is_lost: bool,
+    /// Answers with an error that is not known to pass, for just these records.
     pub(in crate::kafka) doubtful: u32,
+    /// When the first such answer came, perhaps for a batch of more records.
+    pub(in crate::kafka) doubted: Option<Instant>,
     pub(in crate::kafka) stamp: Option<ProducerStamp>,
 }
 
@@ -50,7 +54,9 @@ impl Batch {
             attempts: 0,
             attempt: None,
             past: Past::Refused,
+            is_lost: false,
             doubtful: 0,
+            doubted: None,
             stamp: None,
         }
     }
@@ -72,6 +78,7 @@ impl Batch {
         Self {
             sealed,
             attempt: None,
+            doubtful: 0,
             stamp: None,
             ..*self
         }
@@ -98,10 +105,25 @@ impl Batch {
     /// Its partition is gone, and with it all that was known of it there.
     pub(in crate::kafka) fn forget_partition(&mut self) {
         if self.is_unresolved() {
-            self.past = Past::Unknown;
+            self.lose();
         }
         self.attempt = None;
         self.attempts = 0;
+    }
+
+    /// Nothing will tell what became of an attempt.
+    pub(in crate::kafka) fn lose(&mut self) {
+        self.past = Past::Unknown;
+        self.is_lost = true;
+    }
+
+    /// It is not in the log under its sequence; under an earlier one it may be.
+    pub(in crate::kafka) fn is_not_there(&mut self) {
+        self.past = if self.is_lost {
+            Past::Unknown
+        } else {
+            Past::Refused
+        };
     }
 
     /// Whether its sequence may still tell what became of it.

@@ -298,10 +298,14 @@ impl Simulation {
             }
             return;
         }
-        let Some((attempt, _)) = self.requests.pop_front() else {
+        let Some((attempt, bytes)) = self.requests.pop_front() else {
             return;
         };
-        let Some((place, batch)) = self.lane.take(attempt) else {
+        let is_unknown = self.choices.below(2) == 0;
+        if is_unknown {
+            let _told_otherwise = self.model.append(&bytes);
+        }
+        let Some((place, batch)) = self.lane.take(attempt, is_unknown) else {
             return;
         };
         let parts = numbers(&batch).into_iter().map(|number| {
@@ -528,13 +532,26 @@ fn idempotent() -> Lane {
 
 fn one(number: u64) -> Batch {
     let mut open = RecordBatch::new();
-    open.push(&BatchRecord {
-        timestamp_ms: 0,
-        key: None,
-        value: &number.to_be_bytes(),
-        headers: RecordHeaders::default(),
-    });
+    open.push(&record(&number.to_be_bytes()));
     Batch::for_tests(open.seal(&mut Compressor::new(Compression::None)))
+}
+
+#[test]
+fn what_may_be_in_the_log_under_old_sequences_is_not_refused_by_new_ones() {
+    let mut lane = idempotent();
+    lane.admit(one(1));
+    for attempt in [0, 2] {
+        lane.launch(0, attempt, None).unwrap();
+        lane.failed(attempt, true);
+        lane.launch(0, attempt + 1, None).unwrap();
+        if attempt == 0 {
+            lane.forgotten(1);
+        }
+    }
+    assert!(lane.out_of_order(3), "not under the new ones");
+    let given_up = lane.expired(Instant::now());
+    assert_eq!(given_up[0].past, Past::Unknown);
+    assert_eq!(lane.take_possible_duplicates(), 1, "counted once");
 }
 
 #[test]

@@ -29,8 +29,13 @@ use crate::kafka::wire::error_name;
 use crate::stats::DropReason;
 use crate::stats::Health;
 
-/// So many answers with an error that is not known to pass, and the batch is given up.
+/// So many answers with an error that is not known to pass, and a record that is alone in its batch is
+/// given up; but not before its time.
 const MAX_DOUBTFUL: u32 = 3;
+/// That time is this part of the delivery timeout, for what met such an error as it was new.
+const PATIENCE_PARTS: u32 = 2;
+/// So long at least passes from the first such error on, in parts of the delivery timeout.
+const MIN_PATIENCE_PARTS: u32 = 4;
 /// So many times may the topic be unknown before the user is told: it may just be being created.
 const TOPIC_PATIENCE: u32 = 3;
 /// So many attempts at least fit into the delivery timeout.
@@ -306,8 +311,8 @@ impl Producer {
             Verdict::OutOfOrder => self.out_of_step(part, answer, now, Step::OutOfOrder),
             Verdict::Forgotten => self.out_of_step(part, answer, now, Step::Forgotten),
             Verdict::Fenced => self.out_of_step(part, answer, now, Step::Fenced),
-            Verdict::Split => self.cut(part, answer, Cut::Split),
-            Verdict::Bisect => self.cut(part, answer, Cut::Bisect),
+            Verdict::Split => self.cut(part, answer, known, Cut::Split),
+            Verdict::Bisect => self.cut(part, answer, known, Cut::Bisect),
             Verdict::Misconfigured => {
                 self.refusal_trouble(answer);
                 self.queue.ledger.set_health(Health::Misconfigured);
@@ -343,19 +348,31 @@ impl Producer {
         self.wait(part.index, wait, now);
     }
 
-    /// An error that is not in the table. It may pass; if it does not, some record may be its cause.
+    /// An error that is not in the table. It may pass, and is waited for. If it has not after much of
+    /// the time, some record is taken for its cause, and looked for by halving while there is time.
     fn doubtful(&mut self, part: Part, answer: &PartitionAnswer, known: Attempt, now: Instant) {
         self.refusal_trouble(answer);
-        let lane = self.cluster.lanes.get_mut(&part.index);
-        let Some(batch) = lane.and_then(|lane| lane.batch_of(part.attempt)) else {
+        let time = self.settings.delivery_timeout;
+        let Some(lane) = self.cluster.lanes.get_mut(&part.index) else {
+            return;
+        };
+        let Some(batch) = lane.batch_of(part.attempt) else {
             return;
         };
         batch.doubtful += 1;
-        if batch.doubtful >= MAX_DOUBTFUL {
-            self.cut(part, answer, Cut::Bisect);
-        } else {
-            self.retry(part, known, None, now);
+        let doubted = *batch.doubted.get_or_insert(now);
+        let is_late = now.duration_since(batch.accepted) >= time / PATIENCE_PARTS
+            && now.duration_since(doubted) >= time / MIN_PATIENCE_PARTS;
+        let is_one = batch.count() == 1;
+        if !is_late || (is_one && batch.doubtful < MAX_DOUBTFUL) {
+            return self.retry(part, known, None, now);
         }
+        if !is_one {
+            // There are many steps to go, and each is to be a short one.
+            lane.backoff.reset();
+        }
+        self.cut(part, answer, known, Cut::Bisect);
+        self.wait(part.index, None, now);
     }
 
     /// The partition is led by another broker, named in the answer or to be asked for.
@@ -388,13 +405,11 @@ impl Producer {
     }
 
     /// Cuts up a batch that is refused for what is in it. What cannot be cut further is dropped.
-    fn cut(&mut self, part: Part, answer: &PartitionAnswer, cut: Cut) {
-        let Some((place, batch)) = self
-            .cluster
-            .lanes
-            .get_mut(&part.index)
-            .and_then(|lane| lane.take(part.attempt))
-        else {
+    fn cut(&mut self, part: Part, answer: &PartitionAnswer, known: Attempt, cut: Cut) {
+        let is_unknown = known == Attempt::Unknown;
+        let lane = self.cluster.lanes.get_mut(&part.index);
+        let taken = lane.and_then(|lane| lane.take(part.attempt, is_unknown));
+        let Some((place, batch)) = taken else {
             return;
         };
         let (parts, reason) = match cut {
