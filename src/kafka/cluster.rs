@@ -1,6 +1,7 @@
 //! What the producer knows of the cluster: brokers with their connections, partitions with their batches.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -188,23 +189,29 @@ impl Cluster {
         }
     }
 
-    /// Where the cluster may be reached: the brokers known, then the bootstrap servers, beginning
-    /// with another one each time. None while nobody may be dialled.
-    pub(super) fn addresses(&mut self, now: Instant) -> Vec<String> {
-        let mut addresses: Vec<String> = Vec::new();
+    /// Where the cluster may be reached: a broker known, a bootstrap server, and so on, beginning with
+    /// another one each time. None while nobody may be dialled.
+    pub(super) fn addresses(&self, now: Instant) -> Vec<String> {
         if self.barred_until > now {
-            return addresses;
+            return Vec::new();
         }
-        let known = self.brokers.values().map(|broker| &broker.address);
-        for address in known.chain(&self.bootstrap) {
-            if !addresses.contains(address) {
-                addresses.push(address.clone());
-            }
-        }
+        let mut known = self.brokers.values().map(|broker| &broker.address);
+        let mut bootstrap = self.bootstrap.iter();
+        let pairs = std::iter::from_fn(|| match [known.next(), bootstrap.next()] {
+            [None, None] => None,
+            pair => Some(pair.into_iter().flatten()),
+        });
+        let mut met = HashSet::new();
+        let once = pairs.flatten().filter(|address| met.insert(*address));
+        let mut addresses: Vec<String> = once.cloned().collect();
         let first = self.turn % addresses.len().max(1);
-        self.turn = self.turn.wrapping_add(1);
         addresses.rotate_left(first);
         addresses
+    }
+
+    /// So many addresses were tried: the next time another one is the first.
+    pub(super) fn tried(&mut self, count: usize) {
+        self.turn = self.turn.wrapping_add(count.max(1));
     }
 
     /// Takes over a description. Returns batches whose partition is gone.

@@ -91,7 +91,8 @@ struct Part {
 
 /// How a task ended.
 enum Done {
-    Asked(Result<(ClusterView, Connection), WireError>),
+    /// With how many addresses were tried.
+    Asked(usize, Result<(ClusterView, Connection), WireError>),
     Connected(Result<Connection, WireError>),
     /// The inner error is Kafka's code, none if the broker knows no producer ids.
     Identified(Result<Result<ProducerIdentity, Option<i16>>, WireError>),
@@ -241,6 +242,8 @@ impl Producer {
     /// Takes what the queue holds.
     fn drain(&mut self, now: Instant) {
         self.tell_drops(now);
+        // A flush may come with the event that ends a sleep, which is no older than that.
+        self.wake_up(now);
         let bytes = self.queue.drain(&mut self.chunks);
         // Nothing in the chunks was accepted before the last look at the queue.
         let accepted = self.last_drain;
@@ -348,16 +351,15 @@ impl Producer {
         tokio::select! {
             biased;
             Some(done) = self.tasks.join_next_with_id() => self.finish(done),
-            () = self.bell.rings.notified() => self.wake_up(),
+            () = self.bell.rings.notified() => self.wake_up(Instant::now()),
             () = timer => {}
         }
     }
 
     /// Somebody rang. The event that ended a sleep waits for others, as it would have with a timer.
-    fn wake_up(&mut self) {
+    fn wake_up(&mut self, now: Instant) {
         if self.next_drain.is_none() {
             self.queue.unpark();
-            let now = Instant::now();
             self.last_drain = now;
             self.quiet_rounds = 0;
             self.next_drain = Some(now + self.settings.linger);

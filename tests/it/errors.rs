@@ -15,6 +15,7 @@ use tracing_kafka_broker::TestBroker;
 use crate::harness::Rig;
 use crate::harness::Tally;
 use crate::harness::at_once;
+use crate::support::LONG;
 use crate::support::TOPIC;
 use crate::support::kafka;
 use crate::support::wait_until;
@@ -193,6 +194,30 @@ fn copies_of_what_was_cut_up_because_of_an_error_that_is_not_listed_are_counted(
         assert_eq!(tally.distinct, 64);
         rig.end();
     });
+}
+
+/// A batch that is refused until a person mends something holds back those that were on their way behind
+/// it, which the broker refuses for their sequences.
+#[test]
+fn what_was_on_its_way_behind_a_refusal_does_not_end_the_wait_for_it() {
+    let broker = one_partition();
+    let rig = Rig::new(kafka(&broker).linger(Duration::ZERO).max_in_flight(5));
+    rig.log(0..1);
+    rig.flush();
+    broker.fault(Api::Produce, Fault::Stall(Duration::from_millis(300)));
+    broker.fault(Api::Produce, Fault::Error(29));
+    for number in 1..5 {
+        rig.log(number..number + 1);
+        wait_until("a batch of its own", || {
+            rig.stats().in_flight == u64::from(number)
+        });
+    }
+    rig.wait_for(Health::Misconfigured);
+    assert!(rig.guard.flush(Duration::from_millis(500)).is_err());
+    assert_eq!(broker.requests(Api::Produce), 5, "nobody has mended it yet");
+    // A shutdown cuts the wait short.
+    let report = rig.guard.shutdown(LONG);
+    assert_eq!(report.stats.delivered, 5, "{report}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ use tracing_kafka_broker::Fault;
 use tracing_kafka_broker::TestBroker;
 use tracing_subscriber::prelude::*;
 
+use crate::harness::BlackHole;
 use crate::harness::Rig;
 use crate::support::LONG;
 use crate::support::TOPIC;
@@ -392,5 +393,19 @@ fn a_broker_that_is_up_again_is_dialled_although_its_last_connection_died_while_
         rig.log(number..number + 1);
         rig.guard.flush(Duration::from_secs(10)).unwrap();
     }
+    rig.end_exactly(&broker);
+}
+
+#[test]
+fn servers_that_cannot_be_reached_do_not_keep_others_from_their_turn() {
+    let broker = broker();
+    let holes: Vec<BlackHole> = (0..4).map(|_| BlackHole::new()).collect();
+    let dead = holes.iter().map(|hole| hole.address.to_string());
+    let rig = Rig::new(
+        KafkaLayer::builder(dead.chain([broker.bootstrap()]), TOPIC)
+            .layout(pattern("%m"))
+            .connect_timeout(Duration::from_millis(300)),
+    );
+    rig.log(0..10);
     rig.end_exactly(&broker);
 }

@@ -275,6 +275,23 @@ fn nothing_becomes_possible_before_the_moment_that_is_waited_for() {
 }
 
 #[test]
+fn brokers_known_and_bootstrap_servers_take_turns_and_each_is_named_once() {
+    let now = Instant::now();
+    let mut cluster = Cluster::new(&settings(), now);
+    assert_eq!(cluster.addresses(now), ["a:1", "b:2"]);
+    for (id, address) in [(1, "c:3"), (2, "b:2"), (3, "d:4")] {
+        cluster.meet(id, address, now);
+    }
+    assert_eq!(cluster.addresses(now), ["c:3", "a:1", "b:2", "d:4"]);
+    cluster.tried(3);
+    assert_eq!(cluster.addresses(now), ["d:4", "c:3", "a:1", "b:2"]);
+    cluster.tried(0);
+    assert_eq!(cluster.addresses(now), ["c:3", "a:1", "b:2", "d:4"]);
+    cluster.bar(now + LONG);
+    assert_eq!(cluster.addresses(now), [""; 0]);
+}
+
+#[test]
 fn a_partition_whose_epochs_are_used_up_is_given_an_id_at_once() {
     let now = Instant::now();
     let mut cluster = Cluster::new(&settings(), now);

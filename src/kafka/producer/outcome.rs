@@ -82,8 +82,8 @@ impl Producer {
         };
         let now = Instant::now();
         match (self.running.remove(&id), done) {
-            (Some(Task::Ask), Some(Done::Asked(result))) => self.asked(result, now),
-            (Some(Task::Ask), _) => self.asked(Err(broke_off()), now),
+            (Some(Task::Ask), Some(Done::Asked(tried, result))) => self.asked(tried, result, now),
+            (Some(Task::Ask), _) => self.asked(1, Err(broke_off()), now),
             (Some(Task::Connect { broker }), Some(Done::Connected(result))) => {
                 self.connected(broker, result, now);
             }
@@ -100,8 +100,14 @@ impl Producer {
         }
     }
 
-    fn asked(&mut self, result: Result<(ClusterView, Connection), WireError>, now: Instant) {
+    fn asked(
+        &mut self,
+        tried: usize,
+        result: Result<(ClusterView, Connection), WireError>,
+        now: Instant,
+    ) {
         self.cluster.is_asking = false;
+        self.cluster.tried(tried);
         let (view, connection) = match result {
             Ok(answer) => answer,
             Err(error) => {
@@ -464,7 +470,8 @@ impl Producer {
         let until = self.after(wait.unwrap_or(backoff), now);
         self.queue.ledger.sent_again(possible_duplicates);
         if let Some(lane) = self.cluster.lanes.get_mut(&index) {
-            lane.wait_until = until;
+            // What several answers ask for is all kept.
+            lane.wait_until = lane.wait_until.max(until);
         }
     }
 

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use tokio::time::timeout;
+
 use super::Done;
 use super::Part;
 use super::Producer;
@@ -22,6 +24,9 @@ use crate::stats::DropReason;
 
 /// A request gets at least this part of the delivery timeout, however old what is in it is.
 const LAST_CHANCE_PARTS: u32 = 4;
+
+/// All addresses together are asked for so many times as long as it may take to connect to one.
+const ROUND: u32 = 3;
 
 /// A request in the making: one batch each of several partitions that one broker leads.
 #[derive(Debug, Default)]
@@ -49,7 +54,11 @@ impl Producer {
             connect_timeout: self.settings.connect_timeout,
             request_timeout: self.settings.request_timeout,
         };
-        self.spawn(Task::Ask, async move { Done::Asked(question.ask().await) });
+        self.spawn(Task::Ask, async move {
+            let mut tried = 0;
+            let result = question.ask(&mut tried).await;
+            Done::Asked(tried, result)
+        });
     }
 
     /// Connects to the leaders that something may be sent to. A connection whose session is about to
@@ -319,8 +328,8 @@ struct Question {
 }
 
 impl Question {
-    /// The first answer that any broker gives.
-    async fn ask(self) -> Result<(ClusterView, Connection), WireError> {
+    /// The first answer that any broker gives. `tried` counts the addresses that were dialled.
+    async fn ask(self, tried: &mut usize) -> Result<(ClusterView, Connection), WireError> {
         let mut last = None;
         if let Some(connection) = self.open.clone() {
             match self.ask_on(connection).await {
@@ -328,26 +337,35 @@ impl Question {
                 Err(error) => last = Some(error),
             }
         }
+        let round = self.connect_timeout.saturating_mul(ROUND);
+        let start = Instant::now();
         for address in &self.addresses {
-            let opened = Connection::open(
-                address,
-                &self.client_id,
-                &self.security,
-                self.connect_timeout,
-            );
-            match opened.await {
-                Ok(connection) => match self.ask_on(connection).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(error) => last = Some(error),
-                },
-                Err(error) if error.is_about_us() => return Err(error),
-                Err(error) => last = Some(error),
+            *tried += 1;
+            let left = round.saturating_sub(start.elapsed());
+            match timeout(left, self.ask_at(address)).await {
+                Ok(Err(error)) if error.is_about_us() => return Err(error),
+                Ok(Err(error)) => last = Some(error),
+                Ok(answer) => return answer,
+                // The others have their turn in the next round.
+                Err(_) => {
+                    return Err(last.unwrap_or_else(|| WireError::Timeout {
+                        what: "asking who leads, last",
+                        address: address.clone(),
+                        after: round,
+                    }));
+                }
             }
         }
         Err(last.unwrap_or_else(|| WireError::Closed {
             address: String::new(),
             message: "no address".to_owned(),
         }))
+    }
+
+    async fn ask_at(&self, address: &str) -> Result<(ClusterView, Connection), WireError> {
+        let limit = self.connect_timeout;
+        let opened = Connection::open(address, &self.client_id, &self.security, limit);
+        self.ask_on(opened.await?).await
     }
 
     async fn ask_on(&self, connection: Connection) -> Result<(ClusterView, Connection), WireError> {
