@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use tracing_kafka::Acks;
 use tracing_kafka::FileLayer;
 use tracing_kafka::JsonLayout;
 use tracing_kafka::JsonSchema;
+use tracing_kafka_broker::Api;
+use tracing_kafka_broker::Fault;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::prelude::*;
 
+use crate::harness::Rig;
 use crate::support::Folder;
 use crate::support::LONG;
 use crate::support::TOPIC;
@@ -16,6 +20,7 @@ use crate::support::broker;
 use crate::support::kafka;
 use crate::support::pattern;
 use crate::support::values;
+use crate::support::wait_until;
 
 #[test]
 fn an_event_becomes_a_record_with_its_text_and_time() {
@@ -88,4 +93,41 @@ fn a_json_object_is_one_record_and_one_line_whatever_is_in_it_and_however_large(
             );
         }
     }
+}
+
+#[test]
+fn what_nobody_acknowledges_counts_as_delivered_once_it_is_written() {
+    let broker = broker();
+    let rig = Rig::new(kafka(&broker).acks(Acks::None).max_in_flight(5));
+    for round in 0..10 {
+        rig.log(round * 50..(round + 1) * 50);
+        rig.flush();
+    }
+    wait_until("the records", || broker.count(TOPIC) == 500);
+    assert_eq!(broker.requests(Api::InitProducerId), 0);
+    assert_eq!(rig.errors(), [""; 0]);
+    let stats = rig.end_exactly(&broker);
+    assert_eq!((stats.offered, stats.delivered), (500, 500));
+    assert_eq!(stats.duplicates_avoided, 0);
+}
+
+/// An error is told by the end of the connection alone: what was written before it counts as delivered.
+#[test]
+fn what_nobody_acknowledges_goes_on_after_a_connection_that_ended() {
+    let broker = broker();
+    let rig = Rig::new(kafka(&broker).acks(Acks::None));
+    rig.log(0..100);
+    rig.flush();
+    broker.fault(Api::Produce, Fault::Error(6));
+    rig.log(100..101);
+    rig.flush();
+    wait_until("the refusal", || broker.pending_faults(Api::Produce) == 0);
+    wait_until("a record behind it", || {
+        rig.log(101..102);
+        rig.flush();
+        broker.count(TOPIC) > 100
+    });
+    let stats = rig.end();
+    assert_eq!(stats.delivered, stats.offered, "{stats}");
+    assert_eq!(stats.dropped.total(), 0);
 }

@@ -16,6 +16,7 @@ mod inputs;
 mod kept;
 mod keys;
 mod matrix;
+mod metadata;
 mod outage;
 mod overflow;
 mod proxy;
