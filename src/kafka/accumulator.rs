@@ -25,6 +25,9 @@ pub(super) use batch::Past;
 use books::Books;
 use lot::Lot;
 
+/// No batch has more records, and no request. A broker may say a sentence about each of them, and the
+/// answer has to fit into a frame: this leaves 400 bytes for each.
+pub(super) const MAX_RECORDS: u32 = 10_000;
 /// Batches are not made smaller than this, however small a topic's limit is.
 const MIN_BATCH_BYTES: usize = 16 * 1024;
 /// After so many batches of a reduced size were delivered, larger ones are tried again: the topic's
@@ -115,7 +118,7 @@ impl Accumulator {
             Route::To(index) => self.bound.entry(index).or_insert_with(Lot::new),
             Route::Later => &mut self.unbound,
         };
-        if lot.open.len() + size > self.max_batch {
+        if lot.open.len() + size > self.max_batch || lot.open.count() >= MAX_RECORDS {
             self.books.seal(lot, route != Route::Any);
         }
         if lot.open.is_empty() {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use std::time::Instant;
 
+use super::MAX_RECORDS;
 use super::batch::Batch;
 use crate::kafka::wire::BATCH_HEADER_BYTES;
 use crate::kafka::wire::RecordBatch;
@@ -39,7 +40,8 @@ impl Lot {
     /// Whether the open batch has its size.
     #[inline]
     pub(super) fn is_full(&self, batch_size: usize) -> bool {
-        self.open.len() >= batch_size && self.has_open()
+        let has_size = self.open.len() >= batch_size || self.open.count() >= MAX_RECORDS;
+        has_size && self.has_open()
     }
 
     /// Whether there is nothing open and nothing sealed.

@@ -308,3 +308,18 @@ fn a_batch_of_which_nothing_is_named_that_is_in_it_is_halved() {
         assert_eq!(values(&second), [[5], [6], [7], [8], [9]]);
     }
 }
+
+#[test]
+fn no_batch_has_more_records_than_can_be_answered() {
+    let now = Instant::now();
+    let mut accumulator = accumulator(1_000_000);
+    let most = usize::try_from(MAX_RECORDS).unwrap();
+    for number in 1..=2 * most + 1 {
+        let is_full = push(&mut accumulator, b"", now);
+        assert_eq!(is_full, number % most == 0, "{number}");
+    }
+    accumulator.mark();
+    let batches = std::iter::from_fn(|| accumulator.next_shared(now));
+    let counts: Vec<u32> = batches.map(|batch| batch.sealed.count).collect();
+    assert_eq!(counts, [MAX_RECORDS, MAX_RECORDS, 1]);
+}

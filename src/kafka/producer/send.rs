@@ -14,6 +14,7 @@ use super::Producer;
 use super::Task;
 use crate::config::Security;
 use crate::kafka::accumulator::Batch;
+use crate::kafka::accumulator::MAX_RECORDS;
 use crate::kafka::accumulator::Past;
 use crate::kafka::lane::Turn;
 use crate::kafka::wire::ClusterView;
@@ -34,6 +35,7 @@ struct Request {
     batches: Vec<(i32, Arc<[u8]>)>,
     parts: Vec<Part>,
     bytes: usize,
+    records: u64,
     /// Since when the record that waits longest does so.
     oldest: Option<Instant>,
 }
@@ -201,15 +203,19 @@ impl Producer {
         let Some((bytes, accepted)) = launched else {
             return;
         };
+        let records = lane.batch_of(attempt).map_or(0, |batch| batch.count());
         self.next_attempt += 1;
         let list = requests.entry(leader).or_default();
         let most = self.settings.max_request;
-        let is_full = |request: &Request| request.bytes + bytes.len() > most;
+        let is_full = |request: &Request| {
+            request.bytes + bytes.len() > most || request.records + records > u64::from(MAX_RECORDS)
+        };
         if list.last().is_none_or(is_full) {
             list.push(Request::default());
         }
         if let Some(request) = list.last_mut() {
             request.bytes += bytes.len();
+            request.records += records;
             request.batches.push((index, bytes));
             request.parts.push(Part { index, attempt });
             request.oldest = Some(request.oldest.map_or(accepted, |old| old.min(accepted)));

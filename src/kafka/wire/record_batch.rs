@@ -130,6 +130,11 @@ impl RecordBatch {
         self.buffer.len()
     }
 
+    /// Records so far.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
     /// Whether there is nothing to seal.
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0

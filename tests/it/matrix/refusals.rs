@@ -192,3 +192,20 @@ fn f18_several_poison_records_are_found_and_a_batch_of_nothing_else_ends() {
         assert!(requests <= 40, "{requests}");
     }
 }
+
+/// F18: a broker has a sentence for each record, however many there are.
+#[test]
+fn f18_a_batch_of_very_many_poison_records_is_answered_in_a_frame() {
+    let broker = TestBroker::builder().start_blocking().unwrap();
+    broker.create_topic(TOPIC, 3);
+    broker.refuse_records(32, true, |_| true);
+    let rig = Rig::new(
+        kafka(&broker)
+            .linger(Duration::from_secs(20))
+            .batch_size(1_000_000),
+    );
+    rig.log(0..40_000);
+    let stats = rig.end();
+    assert_eq!(stats.dropped.get(DropReason::Rejected), 40_000, "{stats}");
+    assert_eq!(broker.connections(), 1, "an answer was too long");
+}

@@ -124,6 +124,12 @@ fn refused(index: i32, code: i16) -> PartitionProduceResponse {
         .with_log_start_offset(-1)
 }
 
+/// As long as anything that Kafka says about a record, of a topic with a long name.
+const REFUSED_BY_RULE: &str = "refused by rule, of which there is as much to say as about a timestamp that \
+    lies too far ahead: what it is, where the record stands in its batch, between which two moments \
+    it should lie, and what the topic and its partition are called, whose name may be of two hundred \
+    and forty-nine characters; so here are some of them, which are many";
+
 /// Names the records at `positions` as those that are to blame.
 fn blaming(
     cx: &Context<'_>,
@@ -134,7 +140,7 @@ fn blaming(
         let named = positions.into_iter().map(|position| {
             BatchIndexAndErrorMessage::default()
                 .with_batch_index(position)
-                .with_batch_index_error_message(Some(StrBytes::from_static_str("refused by rule")))
+                .with_batch_index_error_message(Some(StrBytes::from_static_str(REFUSED_BY_RULE)))
         });
         answer.record_errors = named.collect();
     }
