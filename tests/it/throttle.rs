@@ -111,9 +111,9 @@ fn who_leads_is_asked_where_nothing_is_muted() {
     broker.create_topic(TOPIC, 2);
     let rig = Rig::new(kafka(&broker).metadata_max_age(Duration::from_millis(100)));
     let is_throttled = Arc::new(AtomicBool::new(false));
-    let throttles = Arc::clone(&is_throttled);
+    let was_throttled = Arc::clone(&is_throttled);
     broker.on(Api::Produce, move |request| {
-        let is_first = request.node == 0 && !throttles.swap(true, Ordering::Relaxed);
+        let is_first = request.node == 0 && !was_throttled.swap(true, Ordering::Relaxed);
         is_first.then_some(Fault::Throttle(LONG))
     });
     // Each partition gets its turns, so both nodes are connected and node 0 reads nothing in the end.

@@ -29,15 +29,15 @@ pub(in crate::kafka) struct Batch {
     pub(in crate::kafka) is_bound: bool,
     /// It was in a request, so it counts as in flight.
     pub(in crate::kafka) sent: bool,
-    /// So many attempts were made.
-    pub(in crate::kafka) attempts: u32,
+    /// So many attempts were made, or more.
+    pub(in crate::kafka) attempts: u8,
     /// The request that it is in.
     pub(in crate::kafka) attempt: Option<u64>,
     pub(in crate::kafka) past: Past,
     /// Nothing will rule out any longer that it is in the log, whatever is said of its sequence.
     is_lost: bool,
     /// Answers with an error that is not known to pass, for just these records.
-    pub(in crate::kafka) doubtful: u32,
+    pub(in crate::kafka) doubtful: u8,
     /// When the first such answer came, perhaps for a batch of more records.
     pub(in crate::kafka) doubted: Option<Instant>,
     pub(in crate::kafka) stamp: Option<ProducerStamp>,

@@ -85,8 +85,8 @@ struct State {
     is_asking: bool,
     ask_after: Moment,
     barred_until: Option<Moment>,
-    is_idempotent: bool,
-    has_identity: bool,
+    /// None without idempotence, and whether there is an id.
+    identity: Option<bool>,
 }
 
 fn state() -> impl Strategy<Value = State> {
@@ -124,21 +124,24 @@ fn state() -> impl Strategy<Value = State> {
             is_asking,
             ask_after,
             barred_until: barred,
-            is_idempotent,
-            has_identity,
+            identity: is_idempotent.then_some(has_identity),
         }
     })
 }
 
 fn at(now: Instant, moment: Moment) -> Instant {
     let by = Duration::from_millis(moment.unsigned_abs());
-    if moment < 0 { now - by } else { now + by }
+    if moment < 0 {
+        now.checked_sub(by).unwrap()
+    } else {
+        now + by
+    }
 }
 
 impl State {
     fn build(&self, connections: &Connections, now: Instant) -> Cluster {
         let mut settings = settings();
-        if !self.is_idempotent {
+        if self.identity.is_none() {
             settings.delivery.idempotence = Idempotence::Off;
         }
         let mut cluster = Cluster::new(&settings, now);
@@ -149,7 +152,7 @@ impl State {
         if let Some(until) = self.barred_until {
             cluster.bar(at(now, until));
         }
-        if self.has_identity {
+        if self.identity == Some(true) {
             let identity = ProducerIdentity { id: 1, epoch: 0 };
             cluster.identity.given(identity);
         }

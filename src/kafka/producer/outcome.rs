@@ -31,7 +31,7 @@ use crate::stats::Health;
 
 /// So many answers with an error that is not known to pass, and a record that is alone in its batch is
 /// given up; but not before its time.
-const MAX_DOUBTFUL: u32 = 3;
+const MAX_DOUBTFUL: u8 = 3;
 /// That time is this part of the delivery timeout, for what met such an error as it was new.
 const PATIENCE_PARTS: u32 = 2;
 /// So long at least passes from the first such error on, in parts of the delivery timeout.
@@ -365,7 +365,7 @@ impl Producer {
         let Some(batch) = lane.batch_of(part.attempt) else {
             return;
         };
-        batch.doubtful += 1;
+        batch.doubtful = batch.doubtful.saturating_add(1);
         let doubted = *batch.doubted.get_or_insert(now);
         let is_late = now.duration_since(batch.accepted) >= time / PATIENCE_PARTS
             && now.duration_since(doubted) >= time / MIN_PATIENCE_PARTS;

@@ -30,7 +30,7 @@ impl Mute {
         let pause = pause.min(MOST);
         if pause > known {
             said.until = Some(now + pause);
-            said.total = said.total.saturating_add(pause - known);
+            said.total = said.total.saturating_add(pause.saturating_sub(known));
         }
     }
 
