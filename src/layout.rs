@@ -8,6 +8,7 @@ mod encode;
 mod error_text;
 mod escape;
 mod fields;
+mod file_pattern;
 mod json;
 mod keyword;
 mod level;
@@ -34,7 +35,16 @@ use std::sync::Arc;
 
 use crate::event::LogEvent;
 
+pub(crate) use date::DateField;
+pub(crate) use date::DatePart;
+pub(crate) use date::DateUnit;
 pub use escape::Escape;
+pub(crate) use file_pattern::FileDate;
+pub(crate) use file_pattern::FileIndex;
+pub(crate) use file_pattern::FilePiece;
+pub(crate) use file_pattern::FileZone;
+pub(crate) use file_pattern::Fill;
+pub(crate) use file_pattern::file_pieces;
 pub use json::JsonLayout;
 pub use json::JsonLayoutBuilder;
 pub use json::JsonSchema;

@@ -4,6 +4,7 @@ mod calendar;
 mod fields;
 mod letters;
 mod locale;
+mod shape;
 mod words;
 
 use super::notes::Notes;
@@ -17,6 +18,10 @@ use fields::Moment;
 use letters::Fault;
 use letters::Item;
 pub(super) use locale::Locale;
+pub(crate) use shape::DateField;
+pub(crate) use shape::DatePart;
+pub(crate) use shape::DateUnit;
+pub(super) use shape::finest;
 
 /// Formats that have a name.
 static NAMED: &[(&str, &str)] = &[

@@ -324,7 +324,8 @@ impl PatternLayoutBuilder {
     }
 }
 
-fn default_zone(name: &str) -> Result<Zone, PatternError> {
+/// The zone of a name; `local` is the machine's own.
+pub(super) fn default_zone(name: &str) -> Result<Zone, PatternError> {
     if name == LOCAL {
         return Ok(Zone::local());
     }

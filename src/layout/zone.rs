@@ -219,6 +219,31 @@ impl Zone {
         &self.id
     }
 
+    /// The offsets and when they change.
+    pub(super) fn rules(&self) -> &TimeZone {
+        &self.rules
+    }
+
+    /// Every name of the zone in a form; none where an offset stands for it.
+    pub(super) fn names(&self, form: NameForm, is_american: bool) -> Vec<&str> {
+        match self.called {
+            Called::ById => vec![&self.id],
+            Called::Listed(names) if form.is_long || is_american || !names.is_american => {
+                let [standard, summer, generic] = if form.is_long {
+                    names.long
+                } else {
+                    names.short
+                };
+                if form.is_generic {
+                    vec![generic]
+                } else {
+                    vec![standard, summer]
+                }
+            }
+            Called::Listed(_) | Called::Nothing => Vec::new(),
+        }
+    }
+
     /// Seconds east of Greenwich at a time in seconds since the epoch.
     pub(super) fn offset_at(&self, seconds: i64) -> i32 {
         self.rules.to_offset(instant(seconds)).seconds()
