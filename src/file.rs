@@ -25,6 +25,8 @@ use crate::worker::Reporter;
 use crate::worker::WorkerGuard;
 
 mod open;
+#[allow(dead_code, unreachable_pub, reason = "the roller will use it")]
+mod schedule;
 mod writer;
 
 use writer::Doorbell;
