@@ -398,10 +398,10 @@ proptest! {
 
     #[test]
     fn a_day_begins_when_a_clock_shows_its_date_for_the_first_time(
-        (name, time) in any_place(),
+        (name, mut time) in any_place(),
     ) {
         // Before that, offsets were no whole minutes.
-        prop_assume!((200_000_000..8_000_000_000).contains(&time.seconds));
+        time.seconds = 200_000_000 + time.seconds.rem_euclid(7_800_000_000);
         let place = zone(name);
         let day = |seconds: i64| {
             let instant = jiff::Timestamp::from_second(seconds).unwrap();

@@ -155,7 +155,7 @@ impl Field {
 
     fn number(&self, text: &str, part: &str) -> Result<u16, String> {
         let by_word = |word: &&str| word.eq_ignore_ascii_case(text);
-        let number = match self.words.iter().position(|word| by_word(&word)) {
+        let number = match self.words.iter().position(by_word) {
             Some(index) => u16::try_from(index).ok().map(|index| index + self.first),
             None => number(text),
         };
