@@ -24,6 +24,8 @@ use crate::worker::ErrorHook;
 use crate::worker::Reporter;
 use crate::worker::WorkerGuard;
 
+#[allow(dead_code, unused_imports, reason = "the roller will use it")]
+mod name;
 mod open;
 #[allow(dead_code, unreachable_pub, reason = "the roller will use it")]
 mod schedule;

@@ -21,6 +21,7 @@ pub(super) use locale::Locale;
 pub(crate) use shape::DateField;
 pub(crate) use shape::DatePart;
 pub(crate) use shape::DateUnit;
+pub(super) use shape::Digits;
 pub(super) use shape::finest;
 
 /// Formats that have a name.

@@ -6,6 +6,7 @@ use super::date::DateFormat;
 use super::date::DatePart;
 use super::date::DateUnit;
 use super::date::Defaults;
+use super::date::Digits;
 use super::date::Fractions;
 use super::date::default_locale;
 use super::date::finest;
@@ -30,6 +31,7 @@ pub(crate) struct FileZone(Zone);
 
 impl FileZone {
     /// By name, as in a pattern; `local` is the machine's own.
+    #[allow(dead_code, reason = "the builder of rolling files will use it")]
     pub(crate) fn named(name: &str) -> Result<Self, PatternError> {
         default_zone(name).map(Self)
     }
@@ -62,13 +64,13 @@ impl FileDate {
 
     /// The smallest unit of which no two are printed alike, by several dates together. Of dates in
     /// several zones each zone is taken for itself.
-    pub(crate) fn finest<'d>(dates: impl Iterator<Item = &'d Self> + Clone) -> Option<DateUnit> {
+    pub(crate) fn finest(dates: &[&Self]) -> Option<DateUnit> {
         let of_zone = |zone: &str| {
-            let dates = dates.clone().filter(|date| date.zone_id() == zone);
+            let dates = dates.iter().filter(|date| date.zone_id() == zone);
             let facts: Vec<_> = dates.flat_map(|date| date.0.facts()).collect();
             finest(&facts)
         };
-        let units = dates.clone().filter_map(|date| of_zone(date.zone_id()));
+        let units = dates.iter().filter_map(|date| of_zone(date.zone_id()));
         units.min()
     }
 }
@@ -110,12 +112,18 @@ pub(crate) fn file_pieces(pattern: &str, zone: &FileZone) -> Result<Vec<FilePiec
         offset: 0,
     };
     let mut pieces = Vec::new();
+    let mut before = Digits::No;
     for piece in parse(whole, &mut notes)? {
         match piece {
-            Piece::Literal(text) => push_text(&mut pieces, &text),
+            Piece::Literal(text) => {
+                before = after_text(before, &text);
+                push_text(&mut pieces, &text);
+            }
             Piece::Specifier(specifier) => {
                 let (piece, rest) = read(&specifier, &defaults, &mut notes)?;
-                refuse_neighbours(pieces.last(), &piece, &specifier)?;
+                before = neighbours(before, &piece)
+                    .map(|last| after_text(last, rest))
+                    .ok_or_else(|| run_together(&specifier))?;
                 pieces.push(piece);
                 push_text(&mut pieces, rest);
             }
@@ -212,28 +220,37 @@ fn index(specifier: &Specifier<'_>) -> Result<FileIndex, PatternError> {
     Ok(FileIndex { width: min, fill })
 }
 
-/// Where one ends and the other begins could not be told again.
-fn refuse_neighbours(
-    before: Option<&FilePiece>,
-    piece: &FilePiece,
-    specifier: &Specifier<'_>,
-) -> Result<(), PatternError> {
-    let is_joined = matches!(
-        (before, piece),
-        (Some(FilePiece::Date(_)), FilePiece::Index(_))
-            | (
-                Some(FilePiece::Index(_)),
-                FilePiece::Date(_) | FilePiece::Index(_)
-            )
-    );
-    if !is_joined {
-        return Ok(());
+/// How a piece ends that stands behind one of another end; none where digits run together, so that
+/// two names would be one.
+fn neighbours(before: Digits, piece: &FilePiece) -> Option<Digits> {
+    let parts = match piece {
+        FilePiece::Text(text) => return Some(after_text(before, text)),
+        FilePiece::Index(_) if before == Digits::Loose => return None,
+        FilePiece::Index(_) => return Some(Digits::Loose),
+        FilePiece::Date(date) => date.parts(),
+    };
+    parts.iter().try_fold(before, |before, part| match part {
+        DatePart::Text(text) => Some(after_text(before, text)),
+        DatePart::Match { digits, .. } => match (before, digits) {
+            (Digits::Loose, Digits::Fixed | Digits::Loose) => None,
+            _ => Some(*digits),
+        },
+    })
+}
+
+/// Text of nothing but digits separates nothing.
+fn after_text(before: Digits, text: &str) -> Digits {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        before
+    } else {
+        Digits::No
     }
+}
+
+fn run_together(specifier: &Specifier<'_>) -> PatternError {
     let text = shown(specifier.text);
-    let error = specifier.error(format!(
-        "nothing between an index and its neighbour `{text}`"
-    ));
-    Err(error.hint("expected text such as `-`"))
+    let error = specifier.error(format!("digits that run together in or before `{text}`"));
+    error.hint("expected text such as `-` between numbers of no fixed width")
 }
 
 #[cfg(test)]
@@ -297,8 +314,16 @@ mod tests {
             ),
             ("a\0b", "a control character `\\0` at byte 1"),
             (
-                "%d{yyyy}%i",
-                "nothing between an index and its neighbour `%i` at byte 8; expected text such as `-`",
+                "%d{yyyy-M}0%i",
+                "digits that run together in or before `%i` at byte 11; expected text such as `-` between numbers of no fixed width",
+            ),
+            (
+                "%i%d{yyyy}",
+                "digits that run together in or before `%d` at byte 2; expected text such as `-` between numbers of no fixed width",
+            ),
+            (
+                "%d{yyyyMd}",
+                "digits that run together in or before `%d` at byte 0; expected text such as `-` between numbers of no fixed width",
             ),
             (
                 "a%",
@@ -326,13 +351,13 @@ mod tests {
                 FilePiece::Date(date) => Some(date),
                 _ => None,
             });
-            FileDate::finest(dates)
+            FileDate::finest(&dates.collect::<Vec<_>>())
         };
         assert_eq!(finest("%d{yyyy-MM}/%d{dd}"), Some(DateUnit::Day));
         assert_eq!(
             finest("%d{yyyy-MM}{UTC}/%d{dd}{Asia/Tokyo}"),
             Some(DateUnit::Month)
         );
-        assert_eq!(finest("%d{yyyyMd}"), None);
+        assert_eq!(finest("%d{yyyyMMdd}%i"), Some(DateUnit::Day));
     }
 }

@@ -35,7 +35,19 @@ pub(crate) enum DatePart {
     Match {
         field: Option<DateField>,
         regex: String,
+        digits: Digits,
     },
+}
+
+/// Whether a part runs into digits beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Digits {
+    /// It begins with none, and where it ends is clear.
+    No,
+    /// Always as many.
+    Fixed,
+    /// One more may be part of it.
+    Loose,
 }
 
 /// A number that means the same wherever it stands in dates of one zone.
@@ -44,6 +56,7 @@ pub(crate) enum DateField {
     Year,
     Month,
     Day,
+    DayOfYear,
     Hour,
     Minute,
     Second,
@@ -103,16 +116,8 @@ pub(in crate::layout) fn finest(facts: &[Fact]) -> Option<DateUnit> {
 }
 
 impl DateFormat {
-    /// What this date says; nothing where two dates may be one text, as numbers of no fixed width
-    /// stand side by side.
+    /// What this date says.
     pub(in crate::layout) fn facts(&self) -> Vec<Fact> {
-        let pairs = self.items.iter().zip(self.items.iter().skip(1));
-        if pairs
-            .into_iter()
-            .any(|(one, next)| is_loose(one) && is_digits(next))
-        {
-            return Vec::new();
-        }
         self.items.iter().filter_map(fact).collect()
     }
 
@@ -123,6 +128,34 @@ impl DateFormat {
 
     pub(in crate::layout) fn zone_id(&self) -> &str {
         self.zone.id()
+    }
+
+    fn digits(&self, item: &Item) -> Digits {
+        match item {
+            Item::Number(number, width) => {
+                let is_fixed = match range(*number) {
+                    Some((_, last)) => last.to_string().len() <= *width,
+                    // Years of five digits have a sign from four letters on.
+                    None => number.is_year() && *width >= 4,
+                };
+                if is_fixed {
+                    Digits::Fixed
+                } else {
+                    Digits::Loose
+                }
+            }
+            Item::TwoDigits(_) | Item::Fraction(_) | Item::Word(Word::Quarter, _) => Digits::Fixed,
+            Item::Offset(_) => Digits::Loose,
+            Item::ZoneName(form) => {
+                let names = self.zone.names(*form, self.locale.is_in_north_america);
+                if names.is_empty() {
+                    Digits::Loose
+                } else {
+                    Digits::No
+                }
+            }
+            Item::Literal(_) | Item::Word(..) | Item::ZoneId => Digits::No,
+        }
     }
 
     fn part(&self, item: &Item) -> DatePart {
@@ -147,7 +180,11 @@ impl DateFormat {
             Item::Number(number, _) => field(*number),
             _ => None,
         };
-        DatePart::Match { field, regex }
+        DatePart::Match {
+            field,
+            regex,
+            digits: self.digits(item),
+        }
     }
 }
 
@@ -156,6 +193,7 @@ fn field(number: Number) -> Option<DateField> {
         Number::Year | Number::YearOfEra => Some(DateField::Year),
         Number::Month => Some(DateField::Month),
         Number::Day => Some(DateField::Day),
+        Number::DayOfYear => Some(DateField::DayOfYear),
         Number::Hour => Some(DateField::Hour),
         Number::Minute => Some(DateField::Minute),
         Number::Second => Some(DateField::Second),
@@ -200,25 +238,6 @@ fn fact(item: &Item) -> Option<Fact> {
     Some(fact)
 }
 
-/// Whether an item is digits, of which there are not always as many.
-fn is_loose(item: &Item) -> bool {
-    let Item::Number(number, width) = item else {
-        return false;
-    };
-    match range(*number) {
-        Some((_, last)) => last.to_string().len() > *width,
-        // Years of five digits have a sign from four letters on.
-        None => !(number.is_year() && *width >= 4),
-    }
-}
-
-fn is_digits(item: &Item) -> bool {
-    matches!(
-        item,
-        Item::Number(..) | Item::TwoDigits(_) | Item::Fraction(_)
-    )
-}
-
 /// The least and the greatest, of numbers that are few enough to be listed.
 fn range(number: Number) -> Option<(i64, i64)> {
     let range = match number {
@@ -259,11 +278,15 @@ fn number_regex(number: Number, width: usize) -> String {
     let more = format!("[1-9][0-9]{{{width},18}}");
     match number {
         Number::Year | Number::YearOfEra | Number::WeekYear if width >= 4 => {
-            format!("(?:-?{digits}|[+]{more})")
+            // None before Christ: files are not that old.
+            format!("(?:{digits}|[+]{more})")
+        }
+        Number::ModifiedJulianDay | Number::UnixMillis | Number::UnixSeconds if width <= 18 => {
+            format!("-?(?:{digits}|{more})")
         }
         Number::NanoOfSecond if width >= 9 => digits,
-        _ if width > 18 => format!("-?{digits}"),
-        _ => format!("-?(?:{digits}|{more})"),
+        _ if width > 18 => digits,
+        _ => format!("(?:{digits}|{more})"),
     }
 }
 
@@ -350,23 +373,6 @@ mod tests {
             ("'text'", None),
         ] {
             assert_eq!(told(pattern), unit, "{pattern}");
-        }
-    }
-
-    #[test]
-    fn digits_that_run_together_are_loose() {
-        for (pattern, is_told) in [
-            ("yyyyMMdd", true),
-            ("yyyyMd", false),
-            ("yMMdd", false),
-            ("yyyy-M-d", true),
-        ] {
-            let items = compile(pattern).unwrap();
-            let pairs = items.iter().zip(items.iter().skip(1));
-            let found = pairs
-                .into_iter()
-                .any(|(one, next)| is_loose(one) && is_digits(next));
-            assert_eq!(!found, is_told, "{pattern}");
         }
     }
 }
