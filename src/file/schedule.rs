@@ -51,14 +51,14 @@ enum Calendar {
 
 impl Schedule {
     /// Checks the count of a period and reads a cron expression.
-    pub(super) fn new(every: Every, zone: &FileZone) -> Result<Self, BuildError> {
+    pub(super) fn new(every: &Every, zone: &FileZone) -> Result<Self, BuildError> {
         let calendar = match every {
             Every::Period(period) => {
                 period.check()?;
-                Calendar::Period(period)
+                Calendar::Period(*period)
             }
             #[cfg(feature = "cron")]
-            Every::Cron(expression) => Calendar::Cron(Box::new(Cron::parse(&expression)?)),
+            Every::Cron(expression) => Calendar::Cron(Box::new(Cron::parse(expression)?)),
         };
         Ok(Self {
             calendar,

@@ -11,7 +11,7 @@ fn zone(name: &str) -> FileZone {
 }
 
 fn schedule(period: Period, name: &str) -> Schedule {
-    Schedule::new(Every::Period(period), &zone(name)).unwrap()
+    Schedule::new(&Every::Period(period), &zone(name)).unwrap()
 }
 
 fn at(text: &str) -> Timestamp {
@@ -243,7 +243,7 @@ fn a_midnight_may_not_exist_or_come_twice() {
 #[test]
 fn a_count_of_zero_is_refused() {
     for period in [Period::minutes(0), Period::months(0)] {
-        let error = Schedule::new(Every::Period(period), &zone("UTC")).unwrap_err();
+        let error = Schedule::new(&Every::Period(period), &zone("UTC")).unwrap_err();
         assert!(
             error.to_string().contains("a count of 1 or more"),
             "{error}"
@@ -431,7 +431,7 @@ proptest! {
         expression in proptest::sample::select(EXPRESSIONS),
     ) {
         let every = Every::Cron(expression.to_owned());
-        holds(&Schedule::new(every, &zone(name)).unwrap(), time)?;
+        holds(&Schedule::new(&every, &zone(name)).unwrap(), time)?;
     }
 }
 

@@ -13,7 +13,7 @@ use crate::sys::Timestamp;
 
 fn schedule(expression: &str, zone: &str) -> Result<Schedule, BuildError> {
     let zone = FileZone::named(zone).unwrap();
-    Schedule::new(Every::Cron(expression.to_owned()), &zone)
+    Schedule::new(&Every::Cron(expression.to_owned()), &zone)
 }
 
 fn instant(text: &str) -> Timestamp {
