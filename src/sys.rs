@@ -32,6 +32,15 @@ impl Timestamp {
         Self::from(SystemTime::now())
     }
 
+    /// The time that [`unix_nanos`](Self::unix_nanos) makes `nanos`.
+    pub(crate) fn from_unix_nanos(nanos: i64) -> Self {
+        let after = nanos.rem_euclid(1_000_000_000);
+        Self {
+            seconds: nanos.div_euclid(1_000_000_000),
+            nanos: u32::try_from(after).unwrap_or(0),
+        }
+    }
+
     /// Whole milliseconds since the epoch, rounded down.
     #[inline]
     pub(crate) fn millis(self) -> i64 {
@@ -120,6 +129,20 @@ pub(crate) fn set_thread_role(role: ThreadRole) {
 #[inline]
 pub(crate) fn thread_role() -> ThreadRole {
     ROLE.with(Cell::get)
+}
+
+/// Runs `write` as if on a thread of `role`, without the signals that a write may raise.
+pub(crate) fn as_writer<R>(role: ThreadRole, write: impl FnOnce() -> R) -> R {
+    /// Gives the thread its own role back, after a panic too.
+    struct Restore(ThreadRole);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            set_thread_role(self.0);
+        }
+    }
+    let _muted = os::MutedWrites::begin();
+    let _restore = Restore(ROLE.with(|cell| cell.replace(role)));
+    write()
 }
 
 /// The number inside the running thread's `ThreadId`, as `%tid` prints it.

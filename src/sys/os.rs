@@ -1,7 +1,8 @@
-//! What only the operating system can do: the wall clock, without the arithmetic around `SystemTime`.
+//! What only the operating system can do: the wall clock, without the arithmetic around `SystemTime`, and the signals
+//! that a write may raise.
 #![allow(
     unsafe_code,
-    reason = "the standard library reads the clock, but hands out no seconds and nanoseconds"
+    reason = "the standard library hands out neither seconds with nanoseconds nor masks of signals"
 )]
 
 use super::Timestamp;
@@ -29,4 +30,105 @@ pub(super) fn wall_clock() -> Option<Timestamp> {
 #[cfg(not(all(unix, target_pointer_width = "64")))]
 pub(super) fn wall_clock() -> Option<Timestamp> {
     None
+}
+
+/// The signals that a write raises on its own thread, and whose default ends the process: a file that
+/// becomes larger than the process may make it, a pipe without a reader. The write fails all the same.
+#[cfg(unix)]
+const OF_WRITES: [libc::c_int; 2] = [libc::SIGXFSZ, libc::SIGPIPE];
+
+/// A set of signals, filled by `fill`.
+#[cfg(unix)]
+fn signals(fill: impl FnOnce(*mut libc::sigset_t)) -> libc::sigset_t {
+    let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the pointer is to a set of this stack frame; the call makes it an empty one, and cannot
+    // fail for a pointer that is valid.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    fill(set.as_mut_ptr());
+    // SAFETY: it was made an empty set above, and `fill` hands it to calls that leave a set in it.
+    unsafe { set.assume_init() }
+}
+
+#[cfg(unix)]
+fn has(set: &libc::sigset_t, signal: libc::c_int) -> bool {
+    // SAFETY: the set is a valid one, and the call only reads it.
+    unsafe { libc::sigismember(set, signal) == 1 }
+}
+
+/// Keeps the signals that writes raise from the running thread, until it is dropped.
+///
+/// One that came meanwhile is taken, as the write has told of it by its error.
+#[cfg(unix)]
+pub(super) struct MutedWrites {
+    before: libc::sigset_t,
+    pending: libc::sigset_t,
+}
+
+#[cfg(unix)]
+impl MutedWrites {
+    pub(super) fn begin() -> Self {
+        let muted = signals(|set| {
+            for signal in OF_WRITES {
+                // SAFETY: the set is an empty one, and the signals are known ones.
+                unsafe { libc::sigaddset(set, signal) };
+            }
+        });
+        let before = signals(|before| {
+            // SAFETY: both pointers are to sets that outlive the call, which changes the mask of this
+            // thread only.
+            unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const muted, before) };
+        });
+        let pending = signals(|pending| {
+            // SAFETY: the pointer is to a set that outlives the call.
+            unsafe { libc::sigpending(pending) };
+        });
+        Self { before, pending }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for MutedWrites {
+    fn drop(&mut self) {
+        let pending = signals(|pending| {
+            // SAFETY: the pointer is to a set that outlives the call.
+            unsafe { libc::sigpending(pending) };
+        });
+        for signal in OF_WRITES {
+            if !has(&self.before, signal) && has(&pending, signal) && !has(&self.pending, signal) {
+                take(signal);
+            }
+        }
+        // SAFETY: the pointer is to the set that the call in `begin` has left; the old one is not
+        // wanted.
+        unsafe {
+            libc::pthread_sigmask(
+                libc::SIG_SETMASK,
+                &raw const self.before,
+                std::ptr::null_mut(),
+            )
+        };
+    }
+}
+
+/// Takes a signal that is pending on this thread.
+#[cfg(unix)]
+fn take(signal: libc::c_int) {
+    let only = signals(|set| {
+        // SAFETY: the set is an empty one, and the signal is a known one.
+        unsafe { libc::sigaddset(set, signal) };
+    });
+    let mut taken = 0;
+    // SAFETY: both pointers are to values of this stack frame. The signal is pending and blocked, so
+    // the call returns at once.
+    unsafe { libc::sigwait(&raw const only, &raw mut taken) };
+}
+
+#[cfg(not(unix))]
+pub(super) struct MutedWrites;
+
+#[cfg(not(unix))]
+impl MutedWrites {
+    pub(super) fn begin() -> Self {
+        Self
+    }
 }
