@@ -45,8 +45,7 @@
 //! * No transactions. Retries do not double records: the broker recognises a batch that comes again.
 //!   Where it cannot, since it has lost what it knew, [`Stats::possible_duplicates`] counts.
 //! * No export of spans: their names and fields show in the events inside them.
-//! * No Kerberos, and no rolling files yet. What is not there has no setter; nothing is accepted and
-//!   ignored.
+//! * No Kerberos. What is not there has no setter; nothing is accepted and ignored.
 //!
 //! # Patterns
 //!
@@ -75,6 +74,13 @@
 //! [`sequence_headers`](KafkaLayerBuilder::sequence_headers) those by which a consumer proves that
 //! nothing is missing. Every property of Kafka's own producer is known by its name: [`PROPERTIES`].
 //!
+//! # Files
+//!
+//! [`FileLayer`] rolls its file by size, time, cron expression or on startup, names and numbers what it
+//! rolled as Log4j's `filePattern` says, compresses it in the background, and deletes the oldest where
+//! that was asked for. It notices within a second when another program has moved the file.
+//! [`FileLayer::stdout`] and [`FileLayer::stderr`] write to the console, by the same queue and layouts.
+//!
 //! # Security
 //!
 //! [`SecurityProtocol`] says whether connections have TLS and SASL, [`Tls`] whom to trust and what
@@ -96,9 +102,10 @@
 //! | Feature | Default | |
 //! |---|---|---|
 //! | `lz4` | on | [`Compression`] by LZ4, in pure Rust, which is the default then |
-//! | `gzip` | | by gzip, in Rust |
+//! | `gzip` | | by gzip, in Rust; of rolled files, too |
 //! | `snappy` | | by Snappy, in pure Rust |
-//! | `zstd` | | by Zstandard, from the C library: needs a C compiler |
+//! | `zstd` | | by Zstandard, from the C library: needs a C compiler; of rolled files, too |
+//! | `cron` | | rolling files by a cron expression: `FileLayerBuilder::roll_cron` |
 //! | `tls` | off | `SSL` and `SASL_SSL`, by rustls and ring, which needs a C compiler at build time |
 //!
 //! # Rust versions
@@ -137,8 +144,12 @@ pub use event::LogEvent;
 pub use event::LogEventBuilder;
 pub use event::LogSpan;
 pub use event::Value;
+pub use file::FileHandle;
+pub use file::FileIndex;
 pub use file::FileLayer;
 pub use file::FileLayerBuilder;
+pub use file::Fsync;
+pub use file::Period;
 pub use kafka::KafkaLayer;
 pub use kafka::KafkaLayerBuilder;
 pub use kafka::Partitioner;

@@ -44,7 +44,7 @@ pub(crate) use frame::Stamp;
 pub(crate) use frame::end_parts;
 pub(crate) use frame::header_values;
 pub(crate) use frame::put_header_value;
-pub(crate) use merge::in_time_order;
+pub(crate) use merge::Merge;
 
 /// The chunk that a shard leases at a time, where the budget is not smaller than a few of them.
 const CHUNK: usize = 64 * 1024;

@@ -17,6 +17,13 @@ pub enum FlushError {
     /// The worker thread is gone; its events were counted as dropped.
     #[non_exhaustive]
     WorkerGone,
+    /// Every event was written, but the disk did not confirm that it has them: see
+    /// [`Fsync`](crate::Fsync).
+    #[non_exhaustive]
+    Fsync {
+        /// Why.
+        message: String,
+    },
 }
 
 impl fmt::Display for FlushError {
@@ -29,6 +36,9 @@ impl fmt::Display for FlushError {
                 )
             }
             Self::WorkerGone => f.write_str("the worker thread is gone"),
+            Self::Fsync { message } => {
+                write!(f, "not every event is known to be on the disk: {message}")
+            }
         }
     }
 }

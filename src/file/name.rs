@@ -130,11 +130,6 @@ impl NamePattern {
         self.pieces.iter().any(is_index)
     }
 
-    /// Whether there is a `%d`.
-    pub(super) fn has_date(&self) -> bool {
-        self.dates().next().is_some()
-    }
-
     /// The smallest unit of time of which no two have the same name; none where names come again.
     pub(super) fn finest(&self) -> Option<DateUnit> {
         FileDate::finest(&self.dates().collect::<Vec<_>>())

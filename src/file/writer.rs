@@ -1,262 +1,345 @@
-//! The file worker's loop: takes chunks from the queue, writes their records, tries again what fails.
+//! From the queue into the file, one round at a time: a round that fails leaves all for the next one.
 
-use std::fs::File;
+use std::fmt;
 use std::io;
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::sync::Arc;
-use std::sync::Condvar;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tracing::Level;
 
+use super::fsync::Unsynced;
+use super::lines::Lines;
+use super::log_file::Start;
+use super::output::Found;
+use super::output::Output;
+use super::roll::Rolled;
+use super::roll::changed_folder;
 use crate::error::DeliveryError;
-use crate::layer::Appender;
+use crate::event::LogEvent;
+use crate::event::drop_payload;
+use crate::layout::Layout;
 use crate::queue::Chunk;
+use crate::queue::Merge;
 use crate::queue::Queue;
-use crate::queue::Wake;
-use crate::queue::in_time_order;
-use crate::stats::DropReason;
 use crate::stats::Health;
-use crate::stats::Observe as _;
-use crate::worker::DropNotice;
-use crate::worker::Mailbox;
+use crate::sys::Timestamp;
 use crate::worker::Reporter;
 
-/// How long a record may wait for others before it is written.
-const TICK: Duration = Duration::from_millis(100);
-/// How soon the writer looks again after a round that was not small: nobody needs to wake it then.
-const BUSY_TICK: Duration = Duration::from_millis(1);
-/// A round of this many bytes is not small.
-const BUSY_BYTES: usize = 64 * 1024;
 /// How much is gathered before a write.
 const WRITE_BYTES: usize = 256 * 1024;
-/// The pause after a failed write, doubled up to the maximum while they fail.
-const MIN_BACKOFF: Duration = Duration::from_millis(100);
-const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// The target of headers and footers.
+const TARGET: &str = "tracing_kafka";
 
-/// How callers wake the writer.
+/// Texts at the ends of each file.
+#[derive(Default)]
+pub(super) struct Frame {
+    pub(super) header: Option<Box<dyn Layout>>,
+    pub(super) footer: Option<Box<dyn Layout>>,
+}
+
+/// What others ask of the writer, from any thread or signal handler.
 #[derive(Debug, Default)]
-pub(super) struct Doorbell {
-    rung: Mutex<bool>,
-    rings: Condvar,
+pub(super) struct Requests {
+    pub(super) reopen: AtomicBool,
+    pub(super) roll: AtomicBool,
 }
 
-impl Wake for Doorbell {
-    fn wake(&self) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.rings.notify_one();
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("header", &self.header.is_some())
+            .field("footer", &self.footer.is_some())
+            .finish()
     }
 }
 
-impl Doorbell {
-    /// Sleeps until somebody rings, or for `limit`.
-    fn wait(&self, limit: Option<Duration>) {
-        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let deadline = limit.map(|limit| Instant::now() + limit);
-        while !*rung {
-            let Some(deadline) = deadline else {
-                rung = self
-                    .rings
-                    .wait(rung)
-                    .unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            (rung, _) = self
-                .rings
-                .wait_timeout(rung, left)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        *rung = false;
-    }
-}
-
-/// Writes the records of one queue to one file.
+/// Writes the records of one queue to one output.
 #[derive(Debug)]
 pub(super) struct Writer {
-    file: File,
-    path: PathBuf,
+    output: Output,
+    frame: Frame,
     queue: Arc<Queue>,
-    doorbell: Arc<Doorbell>,
+    requests: Arc<Requests>,
     reporter: Reporter,
-    notice: DropNotice,
-    appender: Arc<Appender<Arc<Queue>>>,
+    unsynced: Unsynced,
     chunks: Vec<Chunk>,
-    /// Lines on their way to the file.
-    out: Vec<u8>,
-    /// Where each record in `out` ends.
-    ends: Vec<usize>,
-    /// How much of `out` the file has already.
-    written: usize,
-    backoff: Duration,
-    /// Records that were not written when the time was over.
-    given_up: u64,
+    merge: Merge,
+    lines: Lines,
+    was_told_of_others: bool,
 }
 
 impl Writer {
     pub(super) fn new(
-        file: File,
-        path: PathBuf,
+        output: Output,
+        start: Option<Start>,
+        frame: Frame,
         queue: Arc<Queue>,
-        doorbell: Arc<Doorbell>,
+        requests: Arc<Requests>,
         reporter: Reporter,
-        notice: DropNotice,
-        appender: Arc<Appender<Arc<Queue>>>,
+        unsynced: Unsynced,
     ) -> Self {
-        Self {
-            file,
-            path,
+        let mut writer = Self {
+            output,
+            frame,
             queue,
-            doorbell,
+            requests,
             reporter,
-            notice,
-            appender,
+            unsynced,
             chunks: Vec::new(),
-            out: Vec::with_capacity(WRITE_BYTES),
-            ends: Vec::new(),
-            written: 0,
-            backoff: MIN_BACKOFF,
-            given_up: 0,
+            merge: Merge::default(),
+            lines: Lines::with_capacity(WRITE_BYTES),
+            was_told_of_others: false,
+        };
+        match start {
+            Some(start) => writer.begin(start),
+            None => writer.begin_stream(),
         }
+        writer
     }
 
-    /// Works until the shutdown that `mailbox` announces. Returns how many records it gave up.
-    pub(super) fn run(mut self, mailbox: &Mailbox) -> u64 {
-        let mut quiet_rounds = 0;
+    pub(super) fn end_output(&mut self, deadline: Instant) {
+        self.output.end(deadline);
+    }
+
+    pub(super) fn output(&self) -> &Output {
+        &self.output
+    }
+
+    pub(super) fn unsynced(&mut self) -> &mut Unsynced {
+        &mut self.unsynced
+    }
+
+    /// Tells of a write that failed.
+    pub(super) fn tell(&mut self, error: &io::Error) {
+        self.queue.ledger.set_health(Health::Retrying);
+        let text = format!("cannot write to {}: {error}", self.output.name());
+        self.report("file", text);
+    }
+
+    pub(super) fn report(&mut self, kind: &'static str, text: String) {
+        self.reporter.report(&DeliveryError::new(kind, text));
+    }
+
+    /// Writes what an earlier round left, then all that was queued before now. Returns how many bytes
+    /// the queue held.
+    pub(super) fn round(&mut self) -> io::Result<usize> {
+        self.look(Instant::now());
+        self.finish()?;
+        if self.requests.roll.swap(false, Ordering::AcqRel) {
+            self.roll(Timestamp::now());
+        }
+        let bytes = self.queue.drain(&mut self.chunks);
+        self.merge.add(&mut self.chunks);
+        self.finish()?;
+        let now = Timestamp::now();
+        if self.output.is_past(now) {
+            self.roll(now);
+            self.write_out()?;
+        }
+        Ok(bytes)
+    }
+
+    /// Ends the file. What has not been written by now is given up; returns how many records.
+    pub(super) fn end(&mut self) -> u64 {
+        let left = self.lines.left();
+        if left > 0 {
+            // Not handed over, or not whole: a torn line is no delivery.
+            let reason = crate::stats::DropReason::Shutdown;
+            self.queue.ledger.drop_in_flight(left, reason, false);
+        } else if self.lines.is_empty() {
+            self.write_footer();
+        }
+        self.lines.clear();
+        left
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let mut next_file = None;
         loop {
-            // The flushes first: what they wait for was queued before they were asked for.
-            let flushes = mailbox.take_flushes();
-            let shutdown = mailbox.shutdown_deadline();
-            let bytes = self.queue.drain(&mut self.chunks);
-            if !self.write_all(mailbox) {
-                return self.given_up;
+            // Whatever came of rolling for it, a record is written then.
+            next_file = self.gather(next_file.is_some());
+            self.write_out()?;
+            if let Some(nanos) = next_file {
+                self.roll(Timestamp::from_unix_nanos(nanos));
+            } else if self.merge.is_empty() {
+                return Ok(());
             }
-            for flush in flushes {
-                flush.done();
-            }
-            if shutdown.is_some() {
-                return 0;
-            }
-            self.tell_drops();
-            quiet_rounds = if bytes == 0 { quiet_rounds + 1 } else { 0 };
-            self.sleep(bytes, quiet_rounds, mailbox);
+            self.look(Instant::now());
         }
     }
 
-    fn sleep(&self, bytes: usize, quiet_rounds: u32, mailbox: &Mailbox) {
-        if bytes >= BUSY_BYTES {
-            self.doorbell.wait(Some(BUSY_TICK));
-            return;
+    /// Takes records up to the size of a write, the first in any case if `is_placed`. What a failed write
+    /// left comes first, alone. Returns when the next record was logged if it belongs to the next file.
+    fn gather(&mut self, is_placed: bool) -> Option<i64> {
+        if self.lines.left() > 0 {
+            return None;
         }
-        self.queue.may_be_asked();
-        if quiet_rounds >= 2 && !self.notice.is_owed() && self.queue.park() {
-            self.doorbell.wait(None);
-            self.queue.unpark();
-        }
-        // The event that ended a sleep waits for others too, as it would have with a timer.
-        if !mailbox.has_letters() {
-            self.doorbell.wait(Some(TICK));
-        }
-    }
-
-    /// Writes every chunk taken. Returns false if the time for the shutdown is over.
-    fn write_all(&mut self, mailbox: &Mailbox) -> bool {
-        let chunks = std::mem::take(&mut self.chunks);
-        let mut in_time = true;
-        for frame in in_time_order(&chunks) {
-            if self.out.len() + frame.value.len() > WRITE_BYTES {
-                in_time = self.write_out(mailbox);
-            }
-            if !in_time {
+        let mut count = 0;
+        let mut next_file = None;
+        while let Some((nanos, record)) = self.merge.peek() {
+            if self.lines.len() + record.len() > WRITE_BYTES && count > 0 {
                 break;
             }
-            self.out.extend_from_slice(frame.value);
-            self.ends.push(self.out.len());
+            let is_placed = is_placed && count == 0;
+            if !is_placed && self.output.is_due(self.lines.len(), record.len(), nanos) {
+                next_file = Some(nanos);
+                break;
+            }
+            self.lines.push(record);
+            self.merge.advance();
+            count += 1;
         }
-        let in_time = in_time && self.write_out(mailbox);
-        for chunk in chunks {
+        for chunk in self.merge.spent() {
             self.queue.give_back(chunk, 0, 0);
         }
-        in_time
+        if count > 0 {
+            self.queue.ledger.sent(count);
+        }
+        next_file
     }
 
-    /// Writes what is gathered, again and again until it is written or the time is over.
-    fn write_out(&mut self, mailbox: &Mailbox) -> bool {
-        self.queue.ledger.sent(self.ends.len() as u64);
-        let mut in_time = true;
-        while let Err(error) = self.write_rest() {
-            self.queue.ledger.set_health(Health::Retrying);
-            self.reporter.report(&DeliveryError::new(
-                "file",
-                format!("cannot write to `{}`: {error}", self.path.display()),
-            ));
-            in_time = self.pause(mailbox);
-            if !in_time {
-                break;
+    /// Closes the file and goes on in the next one, for lines from `at` on.
+    fn roll(&mut self, at: Timestamp) {
+        let footer = text_of(self.frame.footer.as_deref());
+        match self.output.roll(at, &footer) {
+            Rolled::Nothing => {}
+            Rolled::Began(start) => self.begin(start),
+            Rolled::Failed(error) => {
+                let text = format!("cannot roll {}: {error}", self.output.name());
+                self.report("roll", text);
             }
         }
-        let whole = self.ends.partition_point(|end| *end <= self.written);
-        if whole > 0 {
-            self.queue.ledger.delivered(whole as u64);
-        }
-        let rest = (self.ends.len() - whole) as u64;
-        if rest > 0 {
-            // Not handed over, or not whole: a torn line is no delivery.
-            let reason = DropReason::Shutdown;
-            self.queue.ledger.drop_in_flight(rest, reason, false);
-            self.given_up += rest;
-        }
-        if in_time && whole > 0 {
-            self.queue.ledger.set_health(Health::Healthy);
-            self.backoff = MIN_BACKOFF;
-        }
-        self.out.clear();
-        self.ends.clear();
-        self.written = 0;
-        in_time
+        self.link();
     }
 
-    /// Waits before the next attempt. Returns false if the time for the shutdown is over.
-    fn pause(&mut self, mailbox: &Mailbox) -> bool {
-        let mut pause = self.backoff;
-        if let Some(end) = mailbox.shutdown_deadline() {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
+    /// Has the link lead to the current file.
+    fn link(&mut self) {
+        if let Err(error) = self.output.link() {
+            let text = format!(
+                "cannot have the link lead to {}: {error}",
+                self.output.name()
+            );
+            self.report("link", text);
+        }
+    }
+
+    /// Writes what is gathered, from where the last write ended.
+    fn write_out(&mut self) -> io::Result<()> {
+        let is_something = !self.lines.is_empty();
+        let mut delivered = 0;
+        let outcome = loop {
+            let rest = self.lines.rest();
+            if rest.is_empty() {
+                break Ok(());
             }
-            pause = left.min(MIN_BACKOFF);
-        }
-        self.backoff = (self.backoff * 2).min(MAX_BACKOFF);
-        self.doorbell.wait(Some(pause));
-        true
-    }
-
-    /// Goes on where the last write ended, so that no line is torn or doubled.
-    fn write_rest(&mut self) -> io::Result<()> {
-        while let Some(rest) = self.out.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match self.file.write(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => self.written += count,
+            match self.output.write(rest) {
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => delivered += self.lines.wrote(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => break Err(error),
+            }
+        };
+        if delivered > 0 {
+            self.queue.ledger.delivered(delivered);
+        }
+        if is_something {
+            if let Some(file) = self.output.handle() {
+                self.unsynced.wrote(|| file, Instant::now());
+            }
+            if outcome.is_ok() {
+                self.queue.ledger.set_health(Health::Healthy);
             }
         }
-        Ok(())
+        outcome
     }
 
-    fn tell_drops(&mut self) {
-        if self.notice.is_enabled() && self.queue.has_room(Level::WARN) {
-            let dropped = self.queue.stats().dropped;
-            let appender = &self.appender;
-            self.notice
-                .tell(Instant::now(), dropped, |event| appender.emit(event));
+    /// Looks after the file, now and then or when that was asked for.
+    fn look(&mut self, now: Instant) {
+        let is_asked = self.requests.reopen.swap(false, Ordering::AcqRel);
+        match self.output.look(now, is_asked) {
+            Found::Same => {}
+            Found::Began(start) => self.begin(start),
+            Found::Ours => self.was_told_of_others = false,
+            Found::Failed(error) => {
+                let text = format!("cannot open {} again: {error}", self.output.name());
+                self.report("reopen", text);
+            }
         }
     }
+
+    /// Lines go to another file from now on: those that are not whole in the one before are written
+    /// again from their start.
+    fn begin(&mut self, start: Start) {
+        let text = if start.bytes == 0 {
+            text_of(self.frame.header.as_deref())
+        } else if start.is_torn {
+            b"\n".to_vec()
+        } else {
+            Vec::new()
+        };
+        self.lines.begin_again(&text);
+        self.output.began(&start, text.len());
+        self.unsynced
+            .renamed(self.output.file().map(changed_folder));
+        self.tell_of_others();
+    }
+
+    fn begin_stream(&mut self) {
+        let text = text_of(self.frame.header.as_deref());
+        self.lines.begin_again(&text);
+    }
+
+    /// Says once that others write to the file, too.
+    fn tell_of_others(&mut self) {
+        let is_ours = self
+            .output
+            .file()
+            .is_none_or(super::log_file::LogFile::is_ours);
+        if is_ours || self.was_told_of_others {
+            return;
+        }
+        self.was_told_of_others = true;
+        let text = format!(
+            "another process or layer writes to {} as well: lines of all stand in it, and the other one rolls it",
+            self.output.name()
+        );
+        self.report("shared", text);
+    }
+
+    fn write_footer(&mut self) {
+        let text = text_of(self.frame.footer.as_deref());
+        if !text.is_empty() {
+            self.lines.push_text(&text);
+            // It is no event, and nobody waits for it.
+            let _missing = self.write_out();
+            self.lines.clear();
+        }
+    }
+}
+
+/// What a header or a footer says now, as whole lines.
+fn text_of(layout: Option<&dyn Layout>) -> Vec<u8> {
+    let mut text = Vec::new();
+    let Some(layout) = layout else {
+        return text;
+    };
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or(TARGET);
+    let event = LogEvent::builder()
+        .level(Level::INFO)
+        .target(TARGET)
+        .thread(name, crate::sys::thread_number())
+        .build();
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| layout.render(&event, &mut text))) {
+        drop_payload(payload);
+        text.clear();
+    }
+    if text.last().is_some_and(|last| *last != b'\n') {
+        text.push(b'\n');
+    }
+    text
 }

@@ -31,7 +31,6 @@ pub(crate) struct FileZone(Zone);
 
 impl FileZone {
     /// By name, as in a pattern; `local` is the machine's own.
-    #[allow(dead_code, reason = "the builder of rolling files will use it")]
     pub(crate) fn named(name: &str) -> Result<Self, PatternError> {
         default_zone(name).map(Self)
     }

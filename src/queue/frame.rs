@@ -99,6 +99,39 @@ pub(super) fn append(chunk: &mut Vec<u8>, stamp: Stamp, sequence: u64, payload: 
     chunk.extend_from_slice(payload);
 }
 
+/// Where a frame's value stands, and when it was logged: all that a file wants to know of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Head {
+    pub(super) nanos: i64,
+    payload: usize,
+}
+
+impl Head {
+    /// The bytes that the frame takes.
+    pub(super) fn whole(self) -> usize {
+        HEADER + self.payload
+    }
+
+    /// Where its payload stands behind the beginning of the frame.
+    pub(super) fn value(self) -> std::ops::Range<usize> {
+        HEADER..self.whole()
+    }
+}
+
+/// The head of the frame at `at` in `chunk`, if there is a whole one. Only for frames without parts.
+#[inline]
+pub(super) fn head(chunk: &[u8], at: usize) -> Option<Head> {
+    let rest = chunk.get(at..)?;
+    let (start, rest) = rest.split_first_chunk::<8>()?;
+    let (time, _) = rest.split_first_chunk::<8>()?;
+    let payload = usize::try_from(u64::from_le_bytes(*start) & 0xffff_ffff).ok()?;
+    let head = Head {
+        nanos: i64::from_le_bytes(*time),
+        payload,
+    };
+    (chunk.len() - at >= head.whole()).then_some(head)
+}
+
 /// The frames of one chunk, in the order in which they were appended.
 #[derive(Debug, Clone)]
 pub(crate) struct Frames<'a> {

@@ -66,6 +66,12 @@ impl Flush {
     pub(crate) fn done(self) {
         self.answer.set(Ok(()));
     }
+
+    /// It was written, and the disk did not confirm it.
+    pub(crate) fn failed(self, message: &str) {
+        let message = message.to_owned();
+        self.answer.set(Err(FlushError::Fsync { message }));
+    }
 }
 
 impl Drop for Flush {

@@ -21,6 +21,8 @@ mod outage;
 mod overflow;
 mod proxy;
 mod rendering;
+mod rolling;
+mod rolling_options;
 mod security;
 mod support;
 mod throttle;

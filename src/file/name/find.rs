@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use super::Found;
 use super::NamePattern;
+use super::level::Level;
 
 /// A file whose name the pattern could have printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,27 @@ impl NamePattern {
     /// symbolic links below the base folder are neither followed nor found.
     pub(in crate::file) fn find(&self) -> io::Result<Vec<Archive>> {
         let mut archives = Vec::new();
+        self.walk(Level::is_match, &mut |path, entry| {
+            archives.extend(self.archive(path, entry)?);
+            Ok(())
+        })?;
+        Ok(archives)
+    }
+
+    /// All that is where archives are, whatever its name, in no order.
+    pub(in crate::file) fn beside(&self, mut visit: impl FnMut(&Path)) -> io::Result<()> {
+        self.walk(|_, _| true, &mut |path, _| {
+            visit(&path);
+            Ok(())
+        })
+    }
+
+    /// Calls `visit` for entries of the folders that archives may be in, if `is_wanted`.
+    fn walk(
+        &self,
+        is_wanted: impl Fn(&Level, &str) -> bool,
+        visit: &mut dyn FnMut(PathBuf, &DirEntry) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut folders = vec![(self.base().to_owned(), 0)];
         while let Some((folder, depth)) = folders.pop() {
             let Some((level, is_last)) = self.levels.get(depth) else {
@@ -37,18 +59,25 @@ impl NamePattern {
                     continue;
                 };
                 let name = entry.file_name();
-                let Some(name) = name.to_str().filter(|name| level.is_match(name)) else {
+                let wanted = |name: &&str| {
+                    if is_last {
+                        is_wanted(level, name)
+                    } else {
+                        level.is_match(name)
+                    }
+                };
+                let Some(name) = name.to_str().filter(wanted) else {
                     continue;
                 };
                 let path = folder.join(name);
                 if is_last {
-                    archives.extend(self.archive(path, &entry)?);
+                    visit(path, &entry)?;
                 } else if present(entry.file_type())?.is_some_and(|kind| kind.is_dir()) {
                     folders.push((path, depth + 1));
                 }
             }
         }
-        Ok(archives)
+        Ok(())
     }
 
     fn archive(&self, path: PathBuf, entry: &DirEntry) -> io::Result<Option<Archive>> {

@@ -27,7 +27,7 @@ const MONDAY: i64 = 4;
 ///
 /// # Examples
 ///
-/// ```ignore
+/// ```
 /// use tracing_kafka::Period;
 ///
 /// assert_eq!(Period::DAILY, Period::days(1));

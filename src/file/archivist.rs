@@ -1,0 +1,198 @@
+//! The thread that archives rolled files one after the other, so that writing never waits for it.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+use std::time::SystemTime;
+
+use super::archive::Archives;
+use super::pending::Pending;
+use crate::error::DeliveryError;
+use crate::sys::ThreadRole;
+use crate::sys::as_writer;
+use crate::worker::Reporter;
+
+/// The pause after a failure, doubled up to the maximum while they go on.
+const MIN_BACKOFF: Duration = Duration::from_secs(1);
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
+/// How often ages are looked at although nothing is rolled.
+const AGES_EVERY: Duration = Duration::from_secs(600);
+
+/// What the writer asks for.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// A file was rolled; lines go to the one at `current` since.
+    Rolled {
+        pending: Option<Pending>,
+        current: PathBuf,
+    },
+    /// The file became ours, with what earlier processes left.
+    Adopt { current: PathBuf },
+    /// The last file, and with it the lock on it, until everything is done.
+    End(Option<Arc<File>>),
+}
+
+/// The writer's side: sends jobs, and waits for their end.
+#[derive(Debug)]
+pub(super) struct Archivist {
+    jobs: Option<Sender<Job>>,
+    ended: Receiver<()>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Archivist {
+    pub(super) fn start(archives: Archives, reporter: Reporter) -> io::Result<Self> {
+        let (jobs, inbox) = mpsc::channel();
+        let (alive, ended) = mpsc::channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let work = Work {
+            archives,
+            reporter,
+            stop: Arc::clone(&stop),
+            todo: VecDeque::new(),
+            current: PathBuf::new(),
+            backoff: MIN_BACKOFF,
+            last: None,
+        };
+        thread::Builder::new()
+            .name("tracing-kafka-roll".to_owned())
+            .spawn(move || {
+                as_writer(ThreadRole::File, || work.run(&inbox));
+                drop(alive);
+            })?;
+        Ok(Self {
+            jobs: Some(jobs),
+            ended,
+            stop,
+        })
+    }
+
+    pub(super) fn ask(&self, job: Job) {
+        if let Some(jobs) = &self.jobs {
+            // A thread that has panicked leaves its files to the next process.
+            let _gone = jobs.send(job);
+        }
+    }
+
+    /// Waits until everything is archived, but not beyond `deadline`: the rest is left to the next
+    /// process.
+    pub(super) fn end(&mut self, file: Option<Arc<File>>, deadline: Instant) {
+        self.ask(Job::End(file));
+        self.jobs = None;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let _done = self.ended.recv_timeout(left);
+        self.stop.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for Archivist {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+    }
+}
+
+/// The thread's own part.
+struct Work {
+    archives: Archives,
+    reporter: Reporter,
+    stop: Arc<AtomicBool>,
+    todo: VecDeque<Pending>,
+    current: PathBuf,
+    backoff: Duration,
+    last: Option<Arc<File>>,
+}
+
+impl Work {
+    fn run(mut self, inbox: &Receiver<Job>) {
+        let mut is_ending = false;
+        while !is_ending {
+            let pause = if self.todo.is_empty() {
+                AGES_EVERY
+            } else {
+                self.backoff
+            };
+            match inbox.recv_timeout(pause) {
+                Ok(job) => is_ending = self.take(job),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => is_ending = true,
+            }
+            for job in inbox.try_iter() {
+                is_ending |= self.take(job);
+            }
+            self.work();
+            self.delete_old();
+        }
+        drop(self.last);
+    }
+
+    /// Returns whether this was the last job.
+    fn take(&mut self, job: Job) -> bool {
+        match job {
+            Job::Rolled { pending, current } => {
+                self.todo.extend(pending);
+                self.current = current;
+                false
+            }
+            Job::Adopt { current } => {
+                match self.archives.left_by_others(&current) {
+                    Ok(left) => self.adopt(left),
+                    Err(error) => self.tell("cannot look for rolled files", &error),
+                }
+                self.current = current;
+                false
+            }
+            Job::End(file) => {
+                self.last = file;
+                true
+            }
+        }
+    }
+
+    fn adopt(&mut self, mut left: Vec<Pending>) {
+        left.retain(|pending| !self.todo.contains(pending));
+        self.todo.extend(left);
+        self.todo
+            .make_contiguous()
+            .sort_by_key(|pending| pending.order);
+    }
+
+    fn work(&mut self) {
+        while let Some(next) = self.todo.front() {
+            if self.stop.load(Ordering::Acquire) {
+                return;
+            }
+            if let Err(error) = self.archives.archive(next, &self.stop) {
+                if !self.stop.load(Ordering::Acquire) {
+                    let what = format!("cannot archive `{}`", next.base.display());
+                    self.tell(&what, &error);
+                    self.backoff = (self.backoff * 2).min(MAX_BACKOFF);
+                }
+                return;
+            }
+            self.todo.pop_front();
+            self.backoff = MIN_BACKOFF;
+        }
+    }
+
+    fn delete_old(&mut self) {
+        if let Err(error) = self.archives.delete_old(&self.current, SystemTime::now()) {
+            self.tell("cannot delete old archives", &error);
+        }
+    }
+
+    fn tell(&mut self, what: &str, error: &io::Error) {
+        let error = DeliveryError::new("archive", format!("{what}: {error}"));
+        self.reporter.report(&error);
+    }
+}

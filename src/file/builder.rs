@@ -1,0 +1,341 @@
+//! The options of a `FileLayer`, and how one is put together.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::FileLayer;
+use super::doorbell::Doorbell;
+use super::fsync::Fsync;
+use super::fsync::Unsynced;
+use super::open::Access;
+use super::rolling::Beginning;
+use super::rolling::Place;
+use super::rolling::Rolling;
+use super::run::Run;
+use super::shared::Shared;
+use super::sink::FileSink;
+use super::stream::Stream;
+use super::writer::Frame;
+use super::writer::Requests;
+use super::writer::Writer;
+use crate::config::DEFAULT_BUFFER_MEMORY;
+use crate::config::DEFAULT_SHUTDOWN_TIMEOUT;
+use crate::config::OverflowPolicy;
+use crate::config::check_buffer_memory;
+use crate::error::BuildError;
+use crate::error::DeliveryError;
+use crate::layer::Appender;
+use crate::layer::Ending;
+use crate::layout::Layout;
+use crate::layout::PatternLayout;
+use crate::queue::Queue;
+use crate::queue::Wake;
+use crate::sys::ThreadRole;
+use crate::sys::as_writer;
+use crate::worker;
+use crate::worker::DropNotice;
+use crate::worker::ErrorHook;
+use crate::worker::Reporter;
+use crate::worker::WorkerGuard;
+
+/// How many queued bytes bring the writer before its time.
+const WAKE_BYTES: usize = 256 * 1024;
+const DEFAULT_FLUSH_INTERVAL: Duration = Duration::from_millis(100);
+const MIN_FLUSH_INTERVAL: Duration = Duration::from_millis(1);
+const MAX_FLUSH_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// What a layer writes to.
+#[derive(Debug)]
+pub(super) enum Destination {
+    File(PathBuf),
+    /// The file is called as its archive from the beginning.
+    Direct(String),
+    Stream(Stream),
+}
+
+/// Options of a [`FileLayer`].
+#[must_use = "a builder does nothing until `build`"]
+pub struct FileLayerBuilder {
+    destination: Destination,
+    layout: Option<Box<dyn Layout>>,
+    frame: Frame,
+    pub(super) rolling: Rolling,
+    buffer_memory: usize,
+    overflow: OverflowPolicy,
+    is_synchronous: bool,
+    flush_interval: Duration,
+    fsync: Fsync,
+    access: Access,
+    is_exclusive: bool,
+    shutdown_timeout: Duration,
+    drop_notice: bool,
+    on_error: Option<ErrorHook>,
+}
+
+impl fmt::Debug for FileLayerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileLayerBuilder")
+            .field("destination", &self.destination)
+            .field("frame", &self.frame)
+            .field("rolling", &self.rolling)
+            .field("buffer_memory", &self.buffer_memory)
+            .field("overflow", &self.overflow)
+            .field("is_synchronous", &self.is_synchronous)
+            .field("flush_interval", &self.flush_interval)
+            .field("fsync", &self.fsync)
+            .field("access", &self.access)
+            .field("is_exclusive", &self.is_exclusive)
+            .field("shutdown_timeout", &self.shutdown_timeout)
+            .field("drop_notice", &self.drop_notice)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FileLayerBuilder {
+    pub(super) fn new(destination: Destination) -> Self {
+        Self {
+            destination,
+            layout: None,
+            frame: Frame::default(),
+            rolling: Rolling::default(),
+            buffer_memory: DEFAULT_BUFFER_MEMORY,
+            overflow: OverflowPolicy::default(),
+            is_synchronous: false,
+            flush_interval: DEFAULT_FLUSH_INTERVAL,
+            fsync: Fsync::default(),
+            access: Access::default(),
+            is_exclusive: false,
+            shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
+            drop_notice: false,
+            on_error: None,
+        }
+    }
+
+    /// Sets how events are rendered. Defaults to [`PatternLayout::default`]:
+    /// `%d{ISO8601} %-5p [%t] %c - %m`.
+    pub fn layout(mut self, layout: impl Layout) -> Self {
+        self.layout = Some(Box::new(layout));
+        self
+    }
+
+    /// Sets a text that every file begins with, rendered when the file is made. It is no event, and is
+    /// not counted. A file that has something in it already gets none. Defaults to none.
+    ///
+    /// Of a pattern, what needs no event is of use here: `%d`, `%pid`, literals.
+    pub fn header(mut self, layout: impl Layout) -> Self {
+        self.frame.header = Some(Box::new(layout));
+        self
+    }
+
+    /// Sets a text that every file ends with, rendered when the file is rolled or the layer shut down.
+    /// It is no event, and is not counted. A file that another program has moved away gets none. Defaults
+    /// to none.
+    pub fn footer(mut self, layout: impl Layout) -> Self {
+        self.frame.footer = Some(Box::new(layout));
+        self
+    }
+
+    /// Sets how many bytes of records may wait to be written, 64 KiB or more. Defaults to 32 MiB.
+    pub fn buffer_memory(mut self, bytes: usize) -> Self {
+        self.buffer_memory = bytes;
+        self
+    }
+
+    /// Sets what happens to an event for which there is no room. Defaults to
+    /// [`OverflowPolicy::DropNewest`].
+    pub fn overflow(mut self, policy: OverflowPolicy) -> Self {
+        self.overflow = policy;
+        self
+    }
+
+    /// Has each event written by the thread that logs it, before the logging call returns: for tools
+    /// that end at any moment.
+    ///
+    /// The thread then waits for the operating system to take the line, never for the disk to have it.
+    /// Where that fails, the event stays in the queue, the layer's thread tries again, and until it
+    /// succeeds nobody waits.
+    pub fn synchronous(mut self) -> Self {
+        self.is_synchronous = true;
+        self
+    }
+
+    /// Sets how long a line may wait for others before it is written, 1 ms to an hour. Defaults to
+    /// 100 ms. It is written earlier when 256 KiB wait, on
+    /// [`flush`](WorkerGuard::flush) and at the shutdown. Of no effect on a
+    /// [`synchronous`](Self::synchronous) layer.
+    pub fn flush_interval(mut self, interval: Duration) -> Self {
+        self.flush_interval = interval;
+        self
+    }
+
+    /// Sets when the file is synchronized with the disk. Defaults to [`Fsync::Never`].
+    pub fn fsync(mut self, policy: Fsync) -> Self {
+        self.fsync = policy;
+        self
+    }
+
+    /// Sets the permissions of files that the layer makes, whatever the process's mask is. Defaults to
+    /// `0o640`. A file that is there keeps its own. Of no effect where there are no such permissions.
+    pub fn file_mode(mut self, mode: u32) -> Self {
+        self.access.file_mode = mode;
+        self
+    }
+
+    /// Sets the permissions of folders that the layer makes, from which the process's mask is taken.
+    /// Defaults to `0o750`.
+    pub fn folder_mode(mut self, mode: u32) -> Self {
+        self.access.folder_mode = mode;
+        self
+    }
+
+    /// Sets whether the path may be a symbolic link. Defaults to `false`: who can make a link in the
+    /// folder could have the application append to any file of its. Containers that link their log to
+    /// `/dev/stdout` need `true`; a pipe is taken then, too.
+    pub fn follow_symlinks(mut self, enabled: bool) -> Self {
+        self.access.follow_symlinks = enabled;
+        self
+    }
+
+    /// Sets whether it is an error if another process, or another layer, has the file open for logging.
+    /// Defaults to `false`: the layer says so and goes on, see [`FileLayer`]. Found out by an advisory
+    /// lock, so not on file systems without them, and not on Windows.
+    pub fn exclusive(mut self, enabled: bool) -> Self {
+        self.is_exclusive = enabled;
+        self
+    }
+
+    /// Sets how long dropping the guard takes at most. Defaults to 5 seconds.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Sets whether the log itself tells of events missing from it, by a WARN record of the target
+    /// `tracing_kafka`, at most one in ten seconds. That record counts as an event offered. Defaults
+    /// to `false`.
+    pub fn drop_notice(mut self, enabled: bool) -> Self {
+        self.drop_notice = enabled;
+        self
+    }
+
+    /// Sets what is done with errors of the writer, on the thread that writes. Defaults to a line on
+    /// standard error for the first of a kind, then at most one a minute.
+    pub fn on_error(mut self, hook: impl Fn(&DeliveryError) + Send + Sync + 'static) -> Self {
+        self.on_error = Some(Arc::new(hook));
+        self
+    }
+
+    /// Opens the file, creating it and its folder where they are missing, and starts the writer.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::File`] when the path cannot be opened for appending, or is no file;
+    /// [`BuildError::Setting`] for a bad option; [`BuildError::Thread`] when the thread cannot be
+    /// started.
+    pub fn build(self) -> Result<(FileLayer, WorkerGuard), BuildError> {
+        self.check()?;
+        let beginning = Self::begin(
+            &self.destination,
+            self.rolling,
+            self.access,
+            self.on_error.clone(),
+        )?;
+        if self.is_exclusive {
+            beginning.check_exclusive()?;
+        }
+        let doorbell = Arc::new(Doorbell::default());
+        let queue = Arc::new(Queue::new(
+            self.buffer_memory,
+            WAKE_BYTES,
+            self.overflow,
+            Arc::clone(&doorbell) as Arc<dyn Wake>,
+        ));
+        let requests = Arc::new(Requests::default());
+        requests.roll.store(beginning.roll_now, Ordering::Release);
+        let writer = Writer::new(
+            beginning.output,
+            beginning.start,
+            self.frame,
+            Arc::clone(&queue),
+            Arc::clone(&requests),
+            Reporter::new("tracing-kafka".to_owned(), self.on_error),
+            Unsynced::new(self.fsync),
+        );
+        let shared = Arc::new(Shared::new(writer, requests, doorbell));
+        let sink = FileSink::new(Arc::clone(&queue));
+        if self.is_synchronous {
+            sink.write_at_once(Arc::clone(&shared));
+        }
+        let layout = self
+            .layout
+            .unwrap_or_else(|| Box::new(PatternLayout::default()));
+        let appender = Arc::new(Appender::new(
+            layout,
+            Ending::OneNewline,
+            ThreadRole::File,
+            sink,
+        ));
+        let run = Run::new(
+            Arc::clone(&shared),
+            Arc::clone(&queue),
+            DropNotice::new(self.drop_notice),
+            Arc::clone(&appender),
+            self.flush_interval,
+            self.is_synchronous,
+        );
+        let guard = worker::spawn(
+            "tracing-kafka-file",
+            ThreadRole::File,
+            queue,
+            self.shutdown_timeout,
+            || Ok(()),
+            move |(), mailbox| as_writer(ThreadRole::File, || run.run(mailbox)),
+        )
+        .map_err(BuildError::thread)?;
+        Ok((FileLayer { appender, shared }, guard))
+    }
+
+    /// Opens what is written to first.
+    fn begin(
+        destination: &Destination,
+        rolling: Rolling,
+        access: Access,
+        hook: Option<ErrorHook>,
+    ) -> Result<Beginning, BuildError> {
+        let place = match destination {
+            Destination::Stream(stream) => return Ok(Beginning::of_stream(*stream)),
+            Destination::File(path) => Place::Fixed(path),
+            Destination::Direct(pattern) => Place::Direct(pattern),
+        };
+        rolling.open(place, access, hook)
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        check_buffer_memory(self.buffer_memory)?;
+        self.overflow.check()?;
+        let interval = self.flush_interval;
+        if !(MIN_FLUSH_INTERVAL..=MAX_FLUSH_INTERVAL).contains(&interval) {
+            let value = format!("{interval:?}");
+            return Err(BuildError::setting(
+                "flush_interval",
+                value,
+                "1 ms to an hour",
+            ));
+        }
+        if matches!(self.destination, Destination::Stream(_)) && !self.rolling.is_none() {
+            let found = "a standard stream is written to, and options of rolling are set";
+            return Err(BuildError::conflict(found, "a file"));
+        }
+        if self.fsync == Fsync::Every(Duration::ZERO) {
+            return Err(BuildError::setting(
+                "fsync",
+                "Every(0ns)",
+                "more than nothing",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! When what was written is made to survive a crash of the machine.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+/// When a file is synchronized with the disk (`fdatasync`), by the layer's own threads and never by
+/// the thread that logs.
+///
+/// Without it what was written survives the end of the process, a kill too, but not always that of the
+/// machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Fsync {
+    /// The operating system writes when it sees fit, usually within half a minute.
+    #[default]
+    Never,
+    /// At each [`flush`](crate::WorkerGuard::flush), which returns after it, at the shutdown, and when a
+    /// file is rolled.
+    OnFlush,
+    /// The same, and at most this long after a line was written.
+    Every(Duration),
+}
+
+/// The files that have something that the disk may not have.
+#[derive(Debug)]
+pub(super) struct Unsynced {
+    policy: Fsync,
+    files: Vec<Arc<File>>,
+    /// Folders in which names have changed.
+    folders: Vec<PathBuf>,
+    since: Option<Instant>,
+}
+
+impl Unsynced {
+    pub(super) fn new(policy: Fsync) -> Self {
+        Self {
+            policy,
+            files: Vec::new(),
+            folders: Vec::new(),
+            since: None,
+        }
+    }
+
+    /// Something was written to `file`.
+    pub(super) fn wrote(&mut self, file: impl FnOnce() -> Arc<File>, now: Instant) {
+        if self.policy == Fsync::Never {
+            return;
+        }
+        if self.since.is_none() {
+            self.since = Some(now);
+        }
+        let file = file();
+        if !self.files.iter().any(|known| Arc::ptr_eq(known, &file)) {
+            self.files.push(file);
+        }
+    }
+
+    /// A name has changed in `folder`.
+    pub(super) fn renamed(&mut self, folder: Option<PathBuf>) {
+        if self.policy != Fsync::Never {
+            self.folders.extend(folder);
+        }
+    }
+
+    /// By when the files have to be synchronized; none where nothing asks for it.
+    pub(super) fn due(&self) -> Option<Instant> {
+        match self.policy {
+            Fsync::Every(time) => self.since?.checked_add(time),
+            Fsync::Never | Fsync::OnFlush => None,
+        }
+    }
+
+    /// What to synchronize, without a lock on anything else.
+    pub(super) fn take(&mut self) -> Pending {
+        self.since = None;
+        Pending {
+            files: std::mem::take(&mut self.files),
+            folders: std::mem::take(&mut self.folders),
+        }
+    }
+}
+
+/// Files and folders on their way to the disk.
+#[derive(Debug)]
+pub(super) struct Pending {
+    files: Vec<Arc<File>>,
+    folders: Vec<PathBuf>,
+}
+
+impl Pending {
+    /// Waits until the disk has them. All are tried; the first error is returned.
+    pub(super) fn sync(self) -> io::Result<()> {
+        let mut outcome = Ok(());
+        for file in self.files {
+            outcome = outcome.and(file.sync_data());
+        }
+        for folder in self.folders {
+            outcome = outcome.and(sync_folder(&folder));
+        }
+        outcome
+    }
+}
+
+/// Only on Unix can a folder be opened, and only there its names need it.
+#[cfg(unix)]
+fn sync_folder(folder: &std::path::Path) -> io::Result<()> {
+    match File::open(folder) {
+        Ok(folder) => folder.sync_all(),
+        // It was removed since.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &std::path::Path) -> io::Result<()> {
+    Ok(())
+}

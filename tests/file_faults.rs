@@ -1,0 +1,633 @@
+//! What may be wrong with a log file, at build time and while it is written: paths, permissions, limits, kills.
+//! Cases that need another user, another limit or an end of their own run in child processes.
+#![cfg(test)]
+#![cfg(unix)]
+
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Child;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::time::Duration;
+use std::time::Instant;
+
+use tracing_kafka::BuildError;
+use tracing_kafka::DropReason;
+use tracing_kafka::FileLayer;
+use tracing_kafka::Health;
+use tracing_kafka::OverflowPolicy;
+use tracing_kafka::PatternLayout;
+use tracing_kafka::Stats;
+use tracing_subscriber::prelude::*;
+
+const LONG: Duration = Duration::from_secs(60);
+/// Names the case that a child has to play.
+const CASE: &str = "TRACING_KAFKA_TEST_CASE";
+const FOLDER: &str = "TRACING_KAFKA_TEST_FOLDER";
+/// A user who owns nothing.
+const NOBODY: u32 = 65_534;
+
+/// A folder of the test's own, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("tracing-kafka-faults-{}-{name}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn pattern(text: &str) -> PatternLayout {
+    PatternLayout::new(text).unwrap()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+#[track_caller]
+fn refused(path: &Path) -> String {
+    let error = FileLayer::builder(path).build().unwrap_err();
+    assert!(matches!(error, BuildError::File { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains(&format!("`{}`", path.display())), "{text}");
+    text
+}
+
+#[track_caller]
+fn assert_conserved(stats: &Stats) {
+    let ends = stats.delivered + stats.queued + stats.in_flight + stats.dropped.total();
+    assert_eq!(stats.offered, ends, "{stats}");
+}
+
+#[track_caller]
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LONG;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// Starts this test binary again to play `case`, after `change` has changed how.
+fn child(case: &str, folder: &Folder, change: impl FnOnce(&mut Command)) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "child_process", "--nocapture"])
+        .env(CASE, case)
+        .env(FOLDER, &folder.0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    change(&mut command);
+    command.spawn().unwrap()
+}
+
+/// Plays `case` to its end, which has to be a good one; what it printed to both streams.
+#[track_caller]
+fn play(case: &str, folder: &Folder, change: impl FnOnce(&mut Command)) -> (String, String) {
+    let mut child = child(case, folder, change);
+    let mut out = child.stdout.take().unwrap();
+    let mut err = child.stderr.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        out.read_to_string(&mut text).map(|_| text)
+    });
+    let mut errors = String::new();
+    err.read_to_string(&mut errors).unwrap();
+    let text = reader.join().unwrap().unwrap();
+    let status = child.wait().unwrap();
+    assert!(status.success(), "{status}: {text}\n{errors}");
+    (text, errors)
+}
+
+/// Not a test of its own: what a child plays. Without a case it has nothing to do.
+#[test]
+fn child_process() {
+    let Ok(case) = std::env::var(CASE) else {
+        return;
+    };
+    let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap());
+    match case.as_str() {
+        "nobody" => play_nobody(&folder),
+        "limit" => play_limit(&folder, false),
+        "limit_synchronous" => play_limit(&folder, true),
+        "killed" => play_killed(&folder),
+        "stdout" => play_stream(FileLayer::stdout()),
+        "stderr" => play_stream(FileLayer::stderr()),
+        "exit" => play_exit(&folder),
+        other => panic!("no case `{other}`"),
+    }
+}
+
+// --- what is refused when the layer is built ---------------------------------------------------------------
+
+#[test]
+fn what_is_no_log_file_is_refused_with_its_path_and_why() {
+    let folder = Folder::new("refused");
+    fs::create_dir(folder.file("folder")).unwrap();
+    assert!(refused(&folder.file("folder")).contains("it is a directory"));
+
+    let pipe = folder.file("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    assert!(refused(&pipe).contains("it is a named pipe"));
+
+    let _socket = std::os::unix::net::UnixListener::bind(folder.file("socket")).unwrap();
+    assert!(refused(&folder.file("socket")).contains("it is a device or a socket"));
+
+    fs::write(folder.file("file"), "").unwrap();
+    assert!(
+        refused(&folder.file("file/app.log"))
+            .to_lowercase()
+            .contains("not a directory")
+    );
+}
+
+#[test]
+fn a_symbolic_link_is_followed_only_where_that_is_allowed() {
+    let folder = Folder::new("links");
+    let (link, target) = (folder.file("app.log"), folder.file("target.log"));
+    for exists in [true, false] {
+        if exists {
+            fs::write(&target, "precious\n").unwrap();
+        } else {
+            fs::remove_file(&target).unwrap();
+            fs::remove_file(&link).unwrap();
+        }
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let text = refused(&link);
+        assert!(
+            text.contains("symbolic link") && text.contains("follow_symlinks"),
+            "{text}"
+        );
+        assert_eq!(target.exists(), exists);
+        let (file, guard) = FileLayer::builder(&link)
+            .layout(pattern("%m"))
+            .follow_symlinks(true)
+            .build()
+            .unwrap();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(file), || {
+            tracing::info!("line");
+        });
+        guard.shutdown(LONG);
+        assert!(read(&target).ends_with("line\n"));
+    }
+}
+
+#[test]
+fn files_and_folders_are_made_for_the_owner_and_his_group() {
+    let folder = Folder::new("modes");
+    let path = folder.file("one/two/app.log");
+    drop(FileLayer::builder(&path).build().unwrap());
+    assert_eq!(mode(&path), 0o640);
+    // The process's mask may take from it.
+    assert_eq!(mode(&folder.file("one")) & !0o750, 0);
+    assert_eq!(mode(&folder.file("one/two")) & !0o750, 0);
+
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
+    drop(FileLayer::builder(&path).build().unwrap());
+    assert_eq!(mode(&path), 0o604, "a file that is there keeps its own");
+
+    let open = folder.file("open.log");
+    drop(FileLayer::builder(&open).file_mode(0o666).build().unwrap());
+    assert_eq!(mode(&open), 0o666, "whatever the mask is");
+}
+
+#[test]
+fn what_may_not_be_written_is_refused() {
+    let folder = Folder::new("nobody");
+    fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(folder.file("read_only.log"), "").unwrap();
+    fs::set_permissions(
+        folder.file("read_only.log"),
+        fs::Permissions::from_mode(0o444),
+    )
+    .unwrap();
+    if rustix::process::geteuid().is_root() {
+        // The superuser may write anything: someone else has to try.
+        play("nobody", &folder, |command| {
+            command.uid(NOBODY);
+        });
+    } else {
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o555)).unwrap();
+        play_nobody(&folder.0);
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+fn play_nobody(folder: &Path) {
+    for name in ["read_only.log", "new.log", "new/app.log"] {
+        let text = refused(&folder.join(name)).to_lowercase();
+        assert!(text.contains("permission denied"), "{text}");
+    }
+}
+
+#[test]
+fn a_file_system_that_is_read_only_is_told() {
+    // Containers have one of these; elsewhere there is none without being root.
+    let read_only = ["/sys/kernel", "/proc/sys/kernel"].map(Path::new);
+    let is_read_only = |folder: &&Path| {
+        let made = fs::File::create_new(folder.join("tracing-kafka-test"));
+        made.is_err_and(|error| error.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
+    };
+    match read_only.iter().copied().find(is_read_only) {
+        Some(folder) => {
+            let text = refused(&folder.join("app.log")).to_lowercase();
+            assert!(text.contains("read-only"), "{text}");
+        }
+        None => println!("(skipped: no file system here is read-only)"),
+    }
+}
+
+// --- while it is written ----------------------------------------------------------------------------------
+
+#[test]
+fn a_file_at_its_limit_is_told_once_and_gone_on_with_when_there_is_room() {
+    for case in ["limit", "limit_synchronous"] {
+        let folder = Folder::new(case);
+        play(case, &folder, |_| {});
+    }
+}
+
+/// A limit on the size of files stands for a disk that is full, and is then lifted.
+fn play_limit(folder: &Path, is_synchronous: bool) {
+    use rustix::process::Resource;
+    use rustix::process::Rlimit;
+    use rustix::process::getrlimit;
+    use rustix::process::setrlimit;
+    let path = folder.join("app.log");
+    let (sender, told) = mpsc::channel();
+    let mut builder = FileLayer::builder(&path)
+        .layout(pattern("%m"))
+        .overflow(OverflowPolicy::DropNewest)
+        .on_error(move |error| {
+            let _ended = sender.send(error.to_string());
+        });
+    if is_synchronous {
+        builder = builder.synchronous();
+    }
+    let before = getrlimit(Resource::Fsize);
+    let limit = Rlimit {
+        current: Some(1000),
+        maximum: before.maximum,
+    };
+    setrlimit(Resource::Fsize, limit).unwrap();
+    let (file, guard) = builder.build().unwrap();
+    let _default = tracing_subscriber::registry().with(file).set_default();
+    let start = Instant::now();
+    for number in 0..200 {
+        tracing::info!("line {number:05}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "nobody waits");
+    let error = told.recv_timeout(LONG).unwrap();
+    assert!(error.contains("app.log"), "{error}");
+    wait_until("the health", || guard.health() == Health::Retrying);
+    assert_eq!(
+        fs::metadata(&path).unwrap().len(),
+        1000,
+        "the last line is torn for now"
+    );
+    let stats = guard.stats();
+    assert_conserved(&stats);
+    assert_eq!(stats.delivered, 1000 / 11, "{stats}");
+
+    setrlimit(Resource::Fsize, before).unwrap();
+    wait_until("the rest", || guard.stats().delivered == 200);
+    assert_eq!(guard.health(), Health::Healthy);
+    let report = guard.shutdown(LONG);
+    assert_eq!(report.stats.dropped.total(), 0, "{report}");
+    let expected: Vec<_> = (0..200)
+        .map(|number| format!("line {number:05}\n"))
+        .collect();
+    let expected = expected.concat();
+    assert_eq!(read(&path), expected);
+}
+
+#[test]
+fn a_kill_leaves_what_was_flushed_and_the_next_start_begins_a_line() {
+    let folder = Folder::new("killed");
+    let path = folder.file("app.log");
+    let mut child = child("killed", &folder, |_| {});
+    // It says when something was flushed, and goes on.
+    wait_until("the flush", || folder.file("flushed").exists());
+    let flushed: usize = read(&folder.file("flushed")).trim().parse().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let mut text = String::new();
+    for part in rolled(&folder) {
+        text.push_str(&read(&part));
+    }
+    let whole = text.rfind('\n').unwrap() + 1;
+    let expected = (0..).map(|number| format!("line {number}"));
+    let count = text[..whole]
+        .lines()
+        .zip(expected)
+        .filter(|(line, expected)| line == expected)
+        .count();
+    assert_eq!(
+        count,
+        text[..whole].lines().count(),
+        "a line is torn or lost"
+    );
+    assert!(count >= flushed, "{count} of {flushed} flushed");
+
+    // A torn line stays alone.
+    let mut file = fs::File::options().append(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut file, b"torn").unwrap();
+    let (file, guard) = FileLayer::builder(&path)
+        .layout(pattern("%m"))
+        .build()
+        .unwrap();
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(file), || {
+        tracing::info!("next");
+    });
+    guard.shutdown(LONG);
+    let text = read(&path);
+    assert!(
+        text.ends_with("torn\nnext\n"),
+        "{}",
+        &text[text.len() - 30..]
+    );
+}
+
+/// Archives and the current file, in the order in which they were written, when nothing works on them.
+fn rolled(folder: &Folder) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(&folder.0)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.file_name() != Some("flushed".as_ref()))
+        .collect();
+    // `app.log.<period>.<order>.roll` are those that had not been archived.
+    files.sort_by_key(|path| {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        match (name.strip_prefix("app-"), name.as_str()) {
+            (Some(number), _) => (0, number.trim_end_matches(".log").parse().unwrap()),
+            (None, "app.log") => (2, 0),
+            (None, name) => (1, name.split('.').nth(3).unwrap().parse::<u64>().unwrap()),
+        }
+    });
+    files
+}
+
+fn play_killed(folder: &Path) {
+    let (file, guard) = FileLayer::builder(folder.join("app.log"))
+        .layout(pattern("%m"))
+        .file_pattern("app-%i.log")
+        .max_file_size(100_000)
+        .overflow(OverflowPolicy::Block { max_wait: LONG })
+        .build()
+        .unwrap();
+    let _default = tracing_subscriber::registry().with(file).set_default();
+    for number in 0.. {
+        tracing::info!("line {number}");
+        if number == 50_000 {
+            guard.flush(LONG).unwrap();
+            fs::write(folder.join("part"), format!("{}\n", number + 1)).unwrap();
+            fs::rename(folder.join("part"), folder.join("flushed")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_synchronous_layer_has_written_when_the_process_exits() {
+    let folder = Folder::new("exit");
+    play("exit", &folder, |_| {});
+    assert_eq!(read(&folder.file("app.log")), "the last word\n");
+}
+
+fn play_exit(folder: &Path) {
+    let (file, guard) = FileLayer::builder(folder.join("app.log"))
+        .layout(pattern("%m"))
+        .synchronous()
+        .build()
+        .unwrap();
+    let _default = tracing_subscriber::registry().with(file).set_default();
+    tracing::info!("the last word");
+    assert_eq!(guard.stats().delivered, 1);
+    std::process::exit(0);
+}
+
+#[test]
+fn standard_streams_get_whole_lines_between_those_of_the_application() {
+    let folder = Folder::new("streams");
+    for case in ["stdout", "stderr"] {
+        let (out, err) = play(case, &folder, |_| {});
+        let text = if case == "stdout" { out } else { err };
+        let count = |prefix: &str| text.lines().filter(|line| line.starts_with(prefix)).count();
+        assert_eq!((count("layer "), count("print ")), (2000, 2000), "{case}");
+        for line in text
+            .lines()
+            .filter(|line| line.starts_with("layer ") || line.starts_with("print "))
+        {
+            assert_eq!(line.len(), "layer ".len() + 100, "torn: {line}");
+        }
+    }
+}
+
+fn play_stream(builder: tracing_kafka::FileLayerBuilder) {
+    use std::io::Write as _;
+    let is_stdout = format!("{builder:?}").contains("Stdout");
+    let (file, guard) = builder.layout(pattern("%m")).build().unwrap();
+    let _default = tracing_subscriber::registry().with(file).set_default();
+    for number in 0..2000 {
+        tracing::info!("layer {number:0100}");
+        if is_stdout {
+            writeln!(std::io::stdout(), "print {number:0100}").unwrap();
+        } else {
+            let line = format!("print {number:0100}\n");
+            std::io::stderr().write_all(line.as_bytes()).unwrap();
+        }
+    }
+    let report = guard.shutdown(LONG);
+    assert_eq!(report.stats.delivered, 2000, "{report}");
+}
+
+// --- others ----------------------------------------------------------------------------------------------
+
+#[test]
+fn a_second_writer_is_noticed_and_takes_over_when_the_first_is_gone() {
+    let folder = Folder::new("second");
+    let path = folder.file("app.log");
+    let build = |told: mpsc::Sender<String>| {
+        FileLayer::builder(&path)
+            .layout(pattern("%m"))
+            .file_pattern("app-%i.log")
+            .max_file_size(40)
+            .on_error(move |error| {
+                let _ended = told.send(format!("{}: {error}", error.kind()));
+            })
+    };
+    let (first_told, first_errors) = mpsc::channel();
+    let (second_told, second_errors) = mpsc::channel();
+    let (first, first_guard) = build(first_told).build().unwrap();
+    let error = build(mpsc::channel().0)
+        .exclusive(true)
+        .build()
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("another process or layer"),
+        "{error}"
+    );
+    let (second, second_guard) = build(second_told).build().unwrap();
+    let told = second_errors.recv_timeout(LONG).unwrap();
+    assert!(
+        told.starts_with("shared: ") && told.contains("app.log"),
+        "{told}"
+    );
+
+    let first = tracing::Dispatch::new(tracing_subscriber::registry().with(first));
+    let second = tracing::Dispatch::new(tracing_subscriber::registry().with(second));
+    let log = |dispatch, number: u32| {
+        tracing::dispatcher::with_default(dispatch, || tracing::info!("line {number:05}"));
+    };
+    for number in 0..10 {
+        log(&second, number);
+        second_guard.flush(LONG).unwrap();
+    }
+    assert_eq!(
+        read(&path).lines().count(),
+        10,
+        "the second one does not roll"
+    );
+    log(&first, 10);
+    let report = first_guard.shutdown(LONG);
+    assert_eq!(report.stats.delivered, 1, "{report}");
+    wait_until("the second one to roll", || {
+        log(&second, 11);
+        second_guard.flush(LONG).unwrap();
+        fs::read_dir(&folder.0).unwrap().count() > 3
+    });
+    second_guard.shutdown(LONG);
+    assert_eq!(
+        first_errors.try_iter().collect::<Vec<_>>(),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn a_removed_folder_that_cannot_be_made_again_loses_nothing_silently() {
+    let folder = Folder::new("gone");
+    let path = folder.file("logs/app.log");
+    let (sender, told) = mpsc::channel();
+    let (file, guard) = FileLayer::builder(&path)
+        .layout(pattern("%m"))
+        .on_error(move |error| {
+            let _ended = sender.send(error.to_string());
+        })
+        .build()
+        .unwrap();
+    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(file));
+    let log =
+        |text: &str| tracing::dispatcher::with_default(&dispatch, || tracing::info!("{text}"));
+    log("before");
+    guard.flush(LONG).unwrap();
+    fs::remove_dir_all(folder.file("logs")).unwrap();
+    // A file is in the folder's place now.
+    let blocked = fs::write(folder.file("logs"), "");
+    if blocked.is_err() {
+        // The layer was quicker: it has made the folder again.
+        fs::remove_dir_all(folder.file("logs")).unwrap();
+        fs::write(folder.file("logs"), "").unwrap();
+    }
+    let error = told.recv_timeout(LONG).unwrap();
+    assert!(error.contains("app.log"), "{error}");
+    for number in 0..100 {
+        log(&number.to_string());
+    }
+    wait_until("the health", || guard.health() == Health::Retrying);
+    assert_eq!(guard.stats().delivered, 1);
+    fs::remove_file(folder.file("logs")).unwrap();
+    wait_until("the rest", || guard.stats().delivered == 101);
+    let expected: Vec<_> = (0..100).map(|number| format!("{number}\n")).collect();
+    let expected = expected.concat();
+    assert_eq!(read(&path), expected);
+    let report = guard.shutdown(LONG);
+    assert_eq!(
+        report.stats.dropped.get(DropReason::Shutdown),
+        0,
+        "{report}"
+    );
+}
+
+#[test]
+fn what_a_killed_process_left_of_a_roll_is_archived_by_the_next_one() {
+    let folder = Folder::new("left");
+    let path = folder.file("app.log");
+    // Rolled and not archived; half compressed; wholly compressed, the original not yet removed.
+    fs::write(
+        folder.file("app.log.1700000000.1700000001000000000.roll"),
+        "one\n",
+    )
+    .unwrap();
+    fs::write(
+        folder.file("app.log.1700000000.1700000002000000000.roll"),
+        "two\n",
+    )
+    .unwrap();
+    fs::write(
+        folder.file("app.log.1700000000.1700000002000000000.part"),
+        "tw",
+    )
+    .unwrap();
+    fs::write(
+        folder.file("app.log.1700000000.1700000003000000000.roll"),
+        "three\n",
+    )
+    .unwrap();
+    fs::write(
+        folder.file("app.log.1700000000.1700000003000000000.gz"),
+        "compressed",
+    )
+    .unwrap();
+    // Of another log.
+    fs::write(
+        folder.file("other.log.1700000000.1700000003000000000.roll"),
+        "other\n",
+    )
+    .unwrap();
+    let (_file, guard) = FileLayer::builder(&path)
+        .file_pattern("app-%i.log")
+        .max_file_size(100)
+        .build()
+        .unwrap();
+    guard.shutdown(LONG);
+    let mut names: Vec<_> = fs::read_dir(&folder.0)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let expected = [
+        "app-1.log",
+        "app-2.log",
+        "app-3.log.gz",
+        "app.log",
+        "other.log.1700000000.1700000003000000000.roll",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(read(&folder.file("app-1.log")), "one\n");
+    assert_eq!(read(&folder.file("app-2.log")), "two\n");
+    assert_eq!(read(&folder.file("app-3.log.gz")), "compressed");
+}
