@@ -1,5 +1,7 @@
 //! One run, in a process of its own: warm-up, bursts, and lines flat out until the last is in its file.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Barrier;
 use std::sync::atomic::AtomicU64;
@@ -25,11 +27,24 @@ use crate::row::Who;
 
 /// Runs a row, whose lines go into a folder that is empty so far.
 pub(crate) fn run(row: Row, size: Size, folder: &Path) -> Result<Measure, Fault> {
+    touch_pages(folder, size.total() * LINE)?;
     match row.who {
         Who::Plain => plain::run(folder, size, None),
         Who::PlainLarge => plain::run(folder, size, Some(256 * 1024)),
         who => logged(who, row.threads, size, folder),
     }
+}
+
+/// Fills a file and removes it, so that the pages that lines are put into come from this system, for all
+/// rows alike. A virtual machine's host may have to find them first, which takes longer than the writing.
+fn touch_pages(folder: &Path, bytes: u64) -> Result<(), Fault> {
+    let path = folder.join("pages");
+    let (mut file, part) = (File::create(&path)?, vec![b'.'; 1 << 20]);
+    for _ in 0..bytes >> 20 {
+        file.write_all(&part)?;
+    }
+    drop(file);
+    Ok(std::fs::remove_file(path)?)
 }
 
 fn logged(who: Who, threads: u64, size: Size, folder: &Path) -> Result<Measure, Fault> {
@@ -79,30 +94,36 @@ fn directed(
     background: &Threads,
 ) -> Result<Measure, Fault> {
     let size = callers.size;
-    let settle = |lines: u64| (contestant.flush)().and_then(|()| output.wait_for(lines));
-    // A fault must not leave callers at the gate for ever: it is told at the end.
-    let mut fault = Ok(());
+    // A fault must not leave callers at the gate for ever: it is told at the end, and nothing waited for.
+    let mut fault: Result<(), Fault> = Ok(());
+    let mut wait_for = |lines: u64, is_all: bool| {
+        if fault.is_ok() {
+            let flushed = if is_all { (contestant.flush)() } else { Ok(()) };
+            fault = flushed.and_then(|()| output.wait_for(lines));
+        }
+    };
     callers.gate.wait();
     let mut logged = 1 + size.warm_up;
-    fault = fault.and(settle(logged));
-    let before = quiet(background)?;
+    wait_for(logged, true);
+    let before = quiet(background);
     for _ in 0..size.bursts {
         callers.gate.wait();
         callers.gate.wait();
         logged += size.burst;
         std::thread::sleep(PAUSE);
-        fault = fault.and(output.wait_for(logged.saturating_sub(BACKLOG)));
+        wait_for(logged.saturating_sub(BACKLOG), false);
     }
-    fault = fault.and(settle(logged));
-    let between = quiet(background)?;
+    wait_for(logged, true);
+    let between = quiet(background);
     callers.gate.wait();
     let begin = Instant::now();
     callers.gate.wait();
     logged += size.lines;
-    fault = fault.and(settle(logged));
+    wait_for(logged, true);
     let wall = begin.elapsed();
-    let after = quiet(background)?;
+    let after = quiet(background);
     fault?;
+    let (before, between, after) = (before?, between?, after?);
     Ok(Measure {
         burst_lines: size.bursts * size.burst,
         burst_writers: nanos(between.saturating_sub(before))?,
@@ -228,6 +249,9 @@ fn bytes_in(folder: &Path) -> Result<u64, Fault> {
     }
     Ok(sum)
 }
+
+/// About as long as the longest line.
+const LINE: u64 = 192;
 
 pub(crate) fn nanos(duration: Duration) -> Result<u64, Fault> {
     Ok(u64::try_from(duration.as_nanos())?)
