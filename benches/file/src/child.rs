@@ -27,7 +27,6 @@ use crate::row::Who;
 
 /// Runs a row, whose lines go into a folder that is empty so far.
 pub(crate) fn run(row: Row, size: Size, folder: &Path) -> Result<Measure, Fault> {
-    touch_pages(folder, size.total() * LINE)?;
     match row.who {
         Who::Plain => plain::run(folder, size, None),
         Who::PlainLarge => plain::run(folder, size, Some(256 * 1024)),
@@ -37,7 +36,8 @@ pub(crate) fn run(row: Row, size: Size, folder: &Path) -> Result<Measure, Fault>
 
 /// Fills a file and removes it, so that the pages that lines are put into come from this system, for all
 /// rows alike. A virtual machine's host may have to find them first, which takes longer than the writing.
-fn touch_pages(folder: &Path, bytes: u64) -> Result<(), Fault> {
+pub(crate) fn touch_pages(folder: &Path, size: Size) -> Result<(), Fault> {
+    let bytes = size.total() * LINE;
     let path = folder.join("pages");
     let (mut file, part) = (File::create(&path)?, vec![b'.'; 1 << 20]);
     for _ in 0..bytes >> 20 {
@@ -51,6 +51,7 @@ fn logged(who: Who, threads: u64, size: Size, folder: &Path) -> Result<Measure, 
     let contestant = Contestant::start(who, folder, size)?;
     let background = Threads::others()?;
     let values = Values::new();
+    touch_pages(folder, size)?;
     (contestant.log)(&values, 0);
     (contestant.flush)()?;
     let output = Output {

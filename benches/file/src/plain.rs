@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::child;
 use crate::child::nanos;
 use crate::clock;
 use crate::contestant::Fault;
@@ -19,6 +20,8 @@ use crate::row::Size;
 /// Writes all lines of a run, and measures those that others write flat out.
 pub(crate) fn run(folder: &Path, size: Size, capacity: Option<usize>) -> Result<Measure, Fault> {
     let lines = Lines::prepare(size.total())?;
+    // After the lines, which take as many pages for themselves.
+    child::touch_pages(folder, size)?;
     let file = File::create(folder.join("app.log"))?;
     let mut writer = match capacity {
         Some(capacity) => BufWriter::with_capacity(capacity, file),
