@@ -19,6 +19,7 @@ use tracing_appender::rolling;
 use tracing_kafka::FileLayer;
 use tracing_kafka::OverflowPolicy;
 use tracing_kafka::PatternLayout;
+use tracing_kafka::Period;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 
@@ -44,7 +45,7 @@ impl Contestant {
     /// Begins to write into a folder.
     pub(crate) fn start(who: Who, folder: &Path, size: Size) -> Result<Self, Fault> {
         match who {
-            Who::Ours => ours(folder),
+            Who::Ours | Who::OursRolling | Who::OursSynchronous => ours(who, folder, size),
             Who::FmtNonBlocking => fmt_non_blocking(folder),
             Who::Fmt => fmt(rolling::daily(folder, NAME)),
             Who::LogforthAsync => logforth(folder, size, true),
@@ -56,13 +57,16 @@ impl Contestant {
     }
 }
 
-/// One file. PLACE FOR MORE ROWS OF OURS: one that rolls by size (`.max_file_size(size.file)`), one by
-/// the day (`.roll_every(…)`), and one without a thread (`synchronous()`), each a [`Who`] of its own.
-fn ours(folder: &Path) -> Result<Contestant, Fault> {
-    let (layer, guard) = FileLayer::builder(folder.join(NAME))
+fn ours(who: Who, folder: &Path, size: Size) -> Result<Contestant, Fault> {
+    let mut layer = FileLayer::builder(folder.join(NAME))
         .layout(PatternLayout::new(LIKE_FMT)?)
-        .overflow(OverflowPolicy::Block { max_wait: LONG })
-        .build()?;
+        .overflow(OverflowPolicy::Block { max_wait: LONG });
+    match who {
+        Who::OursRolling => layer = layer.roll_every(Period::DAILY).max_file_size(size.file),
+        Who::OursSynchronous => layer = layer.synchronous(),
+        _ => {}
+    }
+    let (layer, guard) = layer.build()?;
     tracing_subscriber::registry().with(layer).try_init()?;
     let guard = Arc::new(guard);
     let same = Arc::clone(&guard);

@@ -7,8 +7,12 @@ use std::time::Duration;
 /// Who writes the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
-    /// `FileLayer`.
+    /// `FileLayer`, one file.
     Ours,
+    /// The same, rolled by the day and by size.
+    OursRolling,
+    /// The same, written by the threads that log.
+    OursSynchronous,
     /// A loop over lines that were made before, through a `BufWriter` of the usual size.
     Plain,
     /// `fmt` into tracing-appender's `non_blocking`, into its `rolling::daily`.
@@ -49,11 +53,13 @@ pub(crate) struct Size {
 
 impl Who {
     /// In the order of the table. Those whose ratios are looked at run one after the other.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Ours,
+        Self::OursRolling,
         Self::Plain,
         Self::FmtNonBlocking,
         Self::Fmt,
+        Self::OursSynchronous,
         Self::LogforthAsync,
         Self::Logforth,
         Self::SpdlogAsync,
@@ -65,6 +71,8 @@ impl Who {
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Ours => "**ours**",
+            Self::OursRolling => "**ours**, rolling",
+            Self::OursSynchronous => "**ours**, `synchronous`",
             Self::Plain => "*plain loop, `BufWriter`*",
             Self::FmtNonBlocking => "`fmt` + tracing-appender `non_blocking`",
             Self::Fmt => "`fmt` + tracing-appender",
@@ -79,6 +87,8 @@ impl Who {
     const fn name(self) -> &'static str {
         match self {
             Self::Ours => "ours",
+            Self::OursRolling => "ours-rolling",
+            Self::OursSynchronous => "ours-synchronous",
             Self::Plain => "plain",
             Self::FmtNonBlocking => "fmt-non-blocking",
             Self::Fmt => "fmt",
