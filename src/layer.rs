@@ -26,7 +26,6 @@ use crate::event::SpanContext;
 use crate::event::SpanFields;
 use crate::event::drop_payload;
 use crate::event::take_failures;
-use crate::event::write_cut;
 use crate::layout::Layout;
 use crate::queue::Admission;
 use crate::queue::Queue;
@@ -37,9 +36,14 @@ use crate::sys::ThreadRole;
 use crate::sys::Timestamp;
 use crate::sys::thread_role;
 
+mod ending;
+mod forward;
 mod parts;
 mod stack;
 
+pub(crate) use ending::Ending;
+use ending::cut;
+pub(crate) use forward::forward_layer;
 pub(crate) use parts::Parts;
 use stack::Current;
 use stack::LayerSpans;
@@ -105,17 +109,6 @@ impl Sink for Arc<Queue> {
     fn count_format_failures(&self, count: u64) {
         Queue::count_format_failures(self, count);
     }
-}
-
-/// How the end of a record is brought into shape, so that one pattern serves every sink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// As the layout left it.
-    AsIs,
-    /// One newline at the end is taken off: a record needs no separator.
-    StripNewline,
-    /// Exactly one newline at the end: a line of a file.
-    OneNewline,
 }
 
 /// Renders events into a sink. Made once per layer, shared with its worker.
@@ -323,7 +316,7 @@ impl<T: Sink> Appender<T> {
         };
         match &self.parts {
             None => {
-                let record = self.end(out);
+                let record = self.ending.shape(out);
                 self.sink.push(admission, stamp, record);
             }
             Some(parts) => self.push_with_parts(parts, event, out, admission, stamp),
@@ -343,7 +336,7 @@ impl<T: Sink> Appender<T> {
         admission: T::Admission,
         stamp: Stamp,
     ) {
-        let value = self.end(out).len();
+        let value = self.ending.shape(out).len();
         out.truncate(value);
         let rendered = catch_unwind(AssertUnwindSafe(|| parts.render(event, out)));
         if let Err(payload) = rendered {
@@ -366,23 +359,6 @@ impl<T: Sink> Appender<T> {
         drop_payload(payload);
         take_failures();
         self.sink.count_lost(DropReason::FormatError);
-    }
-
-    #[inline]
-    fn end<'o>(&self, out: &'o mut Vec<u8>) -> &'o [u8] {
-        match self.ending {
-            Ending::AsIs => out,
-            Ending::StripNewline => match out.split_last() {
-                Some((b'\n', text)) => text,
-                _ => out,
-            },
-            Ending::OneNewline => {
-                if !matches!(out.as_slice(), [.., before, b'\n'] if *before != b'\n') {
-                    end_line(out);
-                }
-                out
-            }
-        }
     }
 
     pub(crate) fn on_new_span<S>(&self, attributes: &Attributes<'_>, id: &Id, ctx: &Context<'_, S>)
@@ -481,93 +457,3 @@ pub(crate) fn contained<R>(callback: impl FnOnce() -> R) -> Option<R> {
         }
     }
 }
-
-/// Makes the newlines at the end one.
-#[cold]
-fn end_line(out: &mut Vec<u8>) {
-    while out.last() == Some(&b'\n') {
-        out.pop();
-    }
-    out.push(b'\n');
-}
-
-/// Cuts what stands behind `from` at a character boundary if it is longer than `limit`, and says by
-/// how much.
-#[cold]
-fn cut(out: &mut Vec<u8>, from: usize, limit: usize) {
-    if out.len().saturating_sub(from) <= limit {
-        return;
-    }
-    let is_inside = |at: &usize| {
-        out.get(*at)
-            .is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000)
-    };
-    // A character has at most three bytes after its first; what has more of them is no text.
-    let most = from + limit;
-    let mut boundaries = (most - 3..=most).rev();
-    let end = boundaries.find(|at| !is_inside(at)).unwrap_or(most);
-    let missing = out.len() - end;
-    out.truncate(end);
-    write_cut(out, missing);
-}
-
-/// Implements `Layer` for a public newtype by handing each callback to the `Appender` in its field
-/// `appender`.
-macro_rules! forward_layer {
-    ($type:ty) => {
-        impl<S> tracing_subscriber::Layer<S> for $type
-        where
-            S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
-        {
-            fn register_callsite(
-                &self,
-                _metadata: &'static tracing::Metadata<'static>,
-            ) -> tracing::subscriber::Interest {
-                self.appender.register_callsite()
-            }
-
-            fn on_event(
-                &self,
-                event: &tracing::Event<'_>,
-                ctx: tracing_subscriber::layer::Context<'_, S>,
-            ) {
-                self.appender.on_event(event, &ctx);
-            }
-
-            fn on_new_span(
-                &self,
-                attributes: &tracing::span::Attributes<'_>,
-                id: &tracing::span::Id,
-                ctx: tracing_subscriber::layer::Context<'_, S>,
-            ) {
-                self.appender.on_new_span(attributes, id, &ctx);
-            }
-
-            fn on_record(
-                &self,
-                id: &tracing::span::Id,
-                values: &tracing::span::Record<'_>,
-                ctx: tracing_subscriber::layer::Context<'_, S>,
-            ) {
-                self.appender.on_record(id, values, &ctx);
-            }
-
-            fn on_enter(
-                &self,
-                id: &tracing::span::Id,
-                _ctx: tracing_subscriber::layer::Context<'_, S>,
-            ) {
-                self.appender.on_enter(id);
-            }
-
-            fn on_exit(
-                &self,
-                id: &tracing::span::Id,
-                _ctx: tracing_subscriber::layer::Context<'_, S>,
-            ) {
-                self.appender.on_exit(id);
-            }
-        }
-    };
-}
-pub(crate) use forward_layer;
