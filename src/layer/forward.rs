@@ -15,6 +15,15 @@ macro_rules! forward_layer {
                 self.appender.register_callsite()
             }
 
+            #[inline]
+            fn event_enabled(
+                &self,
+                event: &tracing::Event<'_>,
+                _ctx: tracing_subscriber::layer::Context<'_, S>,
+            ) -> bool {
+                self.appender.event_enabled(event)
+            }
+
             fn on_event(
                 &self,
                 event: &tracing::Event<'_>,

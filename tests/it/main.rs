@@ -22,5 +22,6 @@ mod overflow;
 mod proxy;
 mod rendering;
 mod security;
+mod sharing;
 mod support;
 mod throttle;
