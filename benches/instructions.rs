@@ -24,6 +24,7 @@ use tracing_kafka::FileLayer;
 use tracing_kafka::JsonLayout;
 use tracing_kafka::KafkaLayer;
 use tracing_kafka::Layout;
+use tracing_kafka::MemoryLayer;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt;
@@ -55,7 +56,7 @@ const fn row(name: &'static str, event: Event, run: fn(&Values, Event)) -> Row {
     Row { name, event, run }
 }
 
-const ROWS: [Row; 26] = [
+const ROWS: [Row; 32] = [
     row("loop", Event::NOTHING, no_subscriber),
     row("no-subscriber", Event::A, no_subscriber),
     row("no-op", Event::A, no_op),
@@ -66,11 +67,17 @@ const ROWS: [Row; 26] = [
     row("seed", Event::A, seed_to_kafka),
     row("seed-file", Event::A, seed_to_file),
     row("seed-filtered", Event::A, seed_filtered),
+    row("both", Event::A, seed_to_both),
+    row("both-apart", Event::A, seed_to_both_apart),
+    row("both-twin", Event::A, seed_beside_a_twin),
     row("default", Event::A, default_to_kafka),
     row("constant", Event::CONSTANT, seed_to_kafka),
     row("fields", Event::B, all_to_kafka),
+    row("both-fields", Event::B, all_to_both),
+    row("both-fields-apart", Event::B, all_to_both_apart),
     row("peer", Event::PEER, all_to_kafka),
     row("json", Event::B, json_to_kafka),
+    row("both-json", Event::B, json_to_both),
     row("peer-json", Event::PEER, json_to_kafka),
     row("json-ecs", Event::B, ecs_to_kafka),
     row("json-logstash", Event::B, logstash_to_kafka),
@@ -176,6 +183,52 @@ fn seed_filtered(values: &Values, event: Event) {
     to_kafka(values, event, pattern(events::SEED), ALL_EVENTS, |kafka| {
         set(tracing_subscriber::registry().with(kafka.with_filter(LevelFilter::INFO)));
     });
+}
+
+fn seed_to_both(values: &Values, event: Event) {
+    to_both(
+        values,
+        event,
+        [pattern(events::SEED), pattern(events::SEED)],
+    );
+}
+
+/// The same bytes by other patterns: nobody knows that they are equal.
+fn seed_to_both_apart(values: &Values, event: Event) {
+    let other = events::SEED.replace("%msg", "%m");
+    to_both(values, event, [pattern(events::SEED), pattern(&other)]);
+}
+
+/// A layer of the same layout is alive, and not in this subscriber.
+fn seed_beside_a_twin(values: &Values, event: Event) {
+    let (_twin, _records) = MemoryLayer::new(pattern(events::SEED));
+    seed_to_kafka(values, event);
+}
+
+fn all_to_both(values: &Values, event: Event) {
+    to_both(values, event, [pattern(events::ALL), pattern(events::ALL)]);
+}
+
+fn all_to_both_apart(values: &Values, event: Event) {
+    let other = events::ALL.replace("%m ", "%msg ");
+    to_both(values, event, [pattern(events::ALL), pattern(&other)]);
+}
+
+fn json_to_both(values: &Values, event: Event) {
+    to_both(values, event, [JsonLayout::new(), JsonLayout::new()]);
+}
+
+/// Through a layer to Kafka and one to a file.
+fn to_both<L: Layout>(values: &Values, event: Event, [layout, of_file]: [L; 2]) {
+    let folder = Folder::new();
+    let (file, guard) = FileLayer::builder(folder.file("ours.log"))
+        .layout(of_file)
+        .build()
+        .unwrap();
+    to_kafka(values, event, layout, ALL_EVENTS, |kafka| {
+        set(tracing_subscriber::registry().with(kafka).with(file));
+    });
+    layers::assert_delivered(&guard, ALL_EVENTS);
 }
 
 fn default_to_kafka(values: &Values, event: Event) {

@@ -207,7 +207,7 @@ impl<'a> LogEvent<'a> {
     #[inline]
     pub fn method(&self) -> Option<&str> {
         match &self.source {
-            Source::Live(live) => live.spans.names().next_back(),
+            Source::Live(live) => live.spans.look().names().next_back(),
             Source::Given(given) => given.method,
         }
     }
@@ -261,8 +261,17 @@ impl<'a> LogEvent<'a> {
     #[inline]
     pub(crate) fn spans(&self) -> &SpanContext {
         match &self.source {
-            Source::Live(live) => live.spans,
+            Source::Live(live) => live.spans.look(),
             Source::Given(given) => &given.spans,
+        }
+    }
+
+    /// The spans, if somebody has looked at them. Else what was rendered would be the same in others.
+    #[inline]
+    pub(crate) fn shown_spans(&self) -> Option<&SpanContext> {
+        match &self.source {
+            Source::Live(live) => live.spans.if_seen(),
+            Source::Given(given) => Some(&given.spans),
         }
     }
 

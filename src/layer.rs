@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use tracing::Event;
 use tracing::Level;
@@ -26,10 +26,7 @@ use crate::event::SpanContext;
 use crate::event::SpanFields;
 use crate::event::drop_payload;
 use crate::event::take_failures;
-use crate::event::write_cut;
 use crate::layout::Layout;
-use crate::queue::Admission;
-use crate::queue::Queue;
 use crate::queue::Shape;
 use crate::queue::Stamp;
 use crate::stats::DropReason;
@@ -37,10 +34,21 @@ use crate::sys::ThreadRole;
 use crate::sys::Timestamp;
 use crate::sys::thread_role;
 
+mod ending;
+mod forward;
 mod parts;
+mod shared;
+mod sink;
 mod stack;
+mod turn;
 
+pub(crate) use ending::Ending;
+use ending::cut;
+pub(crate) use forward::forward_layer;
 pub(crate) use parts::Parts;
+use shared::Group;
+use shared::Renderings;
+pub(crate) use sink::Sink;
 use stack::Current;
 use stack::LayerSpans;
 
@@ -49,79 +57,12 @@ const KEEP_BYTES: usize = 64 * 1024;
 // Only a buffer that is not kept can hold a record that has to be cut.
 const _: () = assert!(KEEP_BYTES < MAX_EVENT_BYTES);
 
-/// Where rendered events go.
-pub(crate) trait Sink: Send + Sync + 'static {
-    /// Leave to render one event; the default one is for an event that found room at once.
-    type Admission: Copy + Default;
-    /// Whether an event of `level` may be rendered right away.
-    #[inline]
-    fn has_room(&self, _level: Level) -> bool {
-        true
-    }
-    /// Whether an event of `level` may be rendered; a refused one is counted.
-    fn admit(&self, level: Level) -> Option<Self::Admission>;
-    /// The same for an event that has just found no room.
-    fn admit_full(&self, level: Level) -> Option<Self::Admission> {
-        self.admit(level)
-    }
-    /// Takes a rendered event.
-    fn push(&self, admission: Self::Admission, stamp: Stamp, payload: &[u8]);
-    /// Counts an event that was not rendered.
-    fn count_lost(&self, reason: DropReason);
-    /// Counts values that could not be formatted inside records that were kept.
-    fn count_format_failures(&self, count: u64);
-}
-
-impl Sink for Arc<Queue> {
-    type Admission = Admission;
-
-    #[inline]
-    fn has_room(&self, level: Level) -> bool {
-        Queue::has_room(self, level)
-    }
-
-    fn admit(&self, level: Level) -> Option<Admission> {
-        Queue::admit(self, level)
-    }
-
-    #[inline]
-    fn admit_full(&self, level: Level) -> Option<Admission> {
-        Queue::admit_full(self, level)
-    }
-
-    #[expect(
-        clippy::inline_always,
-        reason = "a call and its spills cost each event 20 instructions; the other callers are rare"
-    )]
-    #[inline(always)]
-    fn push(&self, admission: Admission, stamp: Stamp, payload: &[u8]) {
-        Queue::push(self, admission, stamp, payload);
-    }
-
-    fn count_lost(&self, reason: DropReason) {
-        Queue::count_lost(self, reason);
-    }
-
-    fn count_format_failures(&self, count: u64) {
-        Queue::count_format_failures(self, count);
-    }
-}
-
-/// How the end of a record is brought into shape, so that one pattern serves every sink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// As the layout left it.
-    AsIs,
-    /// One newline at the end is taken off: a record needs no separator.
-    StripNewline,
-    /// Exactly one newline at the end: a line of a file.
-    OneNewline,
-}
-
 /// Renders events into a sink. Made once per layer, shared with its worker.
 pub(crate) struct Appender<T> {
     spans: LayerSpans,
     layout: Box<dyn Layout>,
+    /// Layers that need not render again what this one has rendered.
+    group: Group,
     /// What a record has beside its value; none where it has nothing.
     parts: Option<Box<Parts>>,
     ending: Ending,
@@ -143,6 +84,12 @@ impl<T> fmt::Debug for Appender<T> {
 /// logged while another one is being rendered finds it borrowed.
 struct Scratch {
     out: Vec<u8>,
+    around: Around,
+    renderings: Renderings,
+}
+
+/// What an event's view borrows beside the event.
+struct Around {
     thread: Option<LiveThread>,
     /// For events whose spans are not on the stack.
     looked_up: SpanContext,
@@ -156,10 +103,13 @@ impl Scratch {
     const fn new() -> Self {
         Self {
             out: Vec::new(),
-            thread: None,
-            looked_up: SpanContext::new(),
-            outside: SpanContext::new(),
-            bridged: Bridged::new(),
+            around: Around {
+                thread: None,
+                looked_up: SpanContext::new(),
+                outside: SpanContext::new(),
+                bridged: Bridged::new(),
+            },
+            renderings: Renderings::new(),
         }
     }
 }
@@ -180,6 +130,7 @@ impl<T: Sink> Appender<T> {
     ) -> Self {
         Self {
             spans: LayerSpans::new(),
+            group: Group::join(layout.fingerprint()),
             layout,
             parts: None,
             ending,
@@ -210,7 +161,7 @@ impl<T: Sink> Appender<T> {
             return;
         }
         if self.sink.has_room(*event.metadata().level()) {
-            self.take(event, ctx, T::Admission::default());
+            self.take_admitted(event, ctx, T::Admission::default());
         } else {
             self.take_if_admitted(event, ctx);
         }
@@ -225,6 +176,21 @@ impl<T: Sink> Appender<T> {
             return self.sink.count_lost(DropReason::Reentrant);
         }
         if let Some(admission) = self.sink.admit_full(*event.metadata().level()) {
+            self.take_admitted(event, ctx, admission);
+        } else if self.group.is_shared() {
+            // It had its turn.
+            shared::pass(self.spans.period());
+        }
+    }
+
+    #[inline]
+    fn take_admitted<S>(&self, event: &Event<'_>, ctx: &Context<'_, S>, admission: T::Admission)
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        if self.group.is_shared() {
+            self.take_shared(event, ctx, admission);
+        } else {
             self.take(event, ctx, admission);
         }
     }
@@ -235,7 +201,7 @@ impl<T: Sink> Appender<T> {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let taken = SCRATCH.try_with(|cell| match cell.try_borrow_mut() {
-            Ok(mut scratch) => self.take_with(event, ctx, &mut scratch, admission),
+            Ok(mut scratch) => self.take_alone(event, ctx, &mut scratch, admission),
             Err(_) => self.sink.count_lost(DropReason::Reentrant),
         });
         if taken.is_err() {
@@ -249,7 +215,7 @@ impl<T: Sink> Appender<T> {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        self.take_with(event, ctx, &mut Scratch::new(), admission);
+        self.take_alone(event, ctx, &mut Scratch::new(), admission);
     }
 
     #[expect(
@@ -257,7 +223,7 @@ impl<T: Sink> Appender<T> {
         reason = "a call and its spills cost each event 25 instructions; the other callers are rare"
     )]
     #[inline(always)]
-    fn take_with<S>(
+    fn take_alone<S>(
         &self,
         event: &Event<'_>,
         ctx: &Context<'_, S>,
@@ -267,26 +233,43 @@ impl<T: Sink> Appender<T> {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let timestamp = Timestamp::now();
-        let thread = scratch.thread.get_or_insert_with(LiveThread::current);
-        let entered;
+        let mut entered = None;
+        let view = self.view(event, ctx, timestamp, &mut scratch.around, &mut entered);
+        self.render(&view, &mut scratch.out, admission);
+    }
+
+    /// The view of `event`; `entered` keeps the spans that it shows.
+    #[expect(
+        clippy::inline_always,
+        reason = "a call and its spills cost each event 25 instructions; the other callers are rare"
+    )]
+    #[inline(always)]
+    fn view<'a, S>(
+        &self,
+        event: &'a Event<'a>,
+        ctx: &Context<'_, S>,
+        timestamp: Timestamp,
+        around: &'a mut Around,
+        entered: &'a mut Option<Rc<SpanContext>>,
+    ) -> LogEvent<'a>
+    where
+        S: Subscriber + for<'l> LookupSpan<'l>,
+    {
+        let thread = around.thread.get_or_insert_with(LiveThread::current);
         let spans = match self.spans.current(event, ctx) {
-            Current::Outside => &scratch.outside,
-            Current::Inside(view) => {
-                entered = view;
-                &*entered
-            }
+            Current::Outside => &around.outside,
+            Current::Inside(view) => &**entered.insert(view),
             Current::Unknown => {
-                self.spans.look_up(&mut scratch.looked_up, event, ctx);
-                &scratch.looked_up
+                self.spans.look_up(&mut around.looked_up, event, ctx);
+                &around.looked_up
             }
         };
         let bridged = if Bridged::is_possible(event.metadata()) {
-            scratch.bridged.read(event)
+            around.bridged.read(event)
         } else {
             None
         };
-        let view = LogEvent::live(event, timestamp, thread, spans, bridged);
-        self.render(&view, &mut scratch.out, admission);
+        LogEvent::live(event, timestamp, thread, spans, bridged)
     }
 
     /// Logs an event of the layer's own, from its worker.
@@ -303,33 +286,83 @@ impl<T: Sink> Appender<T> {
     #[inline(always)]
     fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>, admission: T::Admission) {
         out.clear();
+        let Some(failures) = self.lay_out(event, out) else {
+            return;
+        };
+        self.push(event, failures, out, admission);
+        if out.capacity() > KEEP_BYTES {
+            *out = Vec::new();
+        }
+    }
+
+    /// Has the layout append `event`. How many values failed to format; none if all of it failed.
+    #[expect(
+        clippy::inline_always,
+        reason = "a call and its spills cost each event 25 instructions; the other callers are rare"
+    )]
+    #[inline(always)]
+    fn lay_out(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) -> Option<u64> {
         // A panic in a value is contained where the value is written; this is for the layout.
-        let rendered = catch_unwind(AssertUnwindSafe(|| self.layout.render(event, out)));
-        if let Err(payload) = rendered {
-            return self.lose(payload);
+        match catch_unwind(AssertUnwindSafe(|| self.layout.render(event, out))) {
+            Ok(()) => Some(take_failures()),
+            Err(payload) => {
+                self.lose(payload);
+                None
+            }
         }
-        let failures = take_failures();
-        if failures > 0 {
-            self.sink.count_format_failures(failures);
-        }
-        let is_large = out.capacity() > KEEP_BYTES;
-        if is_large {
+    }
+
+    /// Pushes what was rendered for `event`.
+    #[expect(
+        clippy::inline_always,
+        reason = "a call and its spills cost each event 25 instructions; the other callers are rare"
+    )]
+    #[inline(always)]
+    fn push(
+        &self,
+        event: &LogEvent<'_>,
+        failures: u64,
+        out: &mut Vec<u8>,
+        admission: T::Admission,
+    ) {
+        if out.capacity() > KEEP_BYTES {
             cut(out, 0, MAX_EVENT_BYTES);
         }
-        let stamp = Stamp {
-            level: event.level(),
-            shape: Shape::Plain,
-            nanos: event.timestamp().unix_nanos(),
-        };
         match &self.parts {
-            None => {
-                let record = self.end(out);
-                self.sink.push(admission, stamp, record);
+            None => self.push_value(event.level(), event.timestamp(), failures, out, admission),
+            Some(parts) => {
+                self.count_failures(failures);
+                self.push_with_parts(parts, event, out, admission);
             }
-            Some(parts) => self.push_with_parts(parts, event, out, admission, stamp),
         }
-        if is_large {
-            *out = Vec::new();
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "a call and its spills cost each event 25 instructions; the other callers are rare"
+    )]
+    #[inline(always)]
+    fn push_value(
+        &self,
+        level: Level,
+        timestamp: Timestamp,
+        failures: u64,
+        out: &mut Vec<u8>,
+        admission: T::Admission,
+    ) {
+        self.count_failures(failures);
+        let stamp = Stamp {
+            level,
+            shape: Shape::Plain,
+            nanos: timestamp.unix_nanos(),
+        };
+        self.sink.push(admission, stamp, self.ending.shape(out));
+    }
+
+    #[inline]
+    fn count_failures(&self, failures: u64) {
+        if failures > 0 {
+            self.sink.count_format_failures(failures);
         }
     }
 
@@ -341,23 +374,20 @@ impl<T: Sink> Appender<T> {
         event: &LogEvent<'_>,
         out: &mut Vec<u8>,
         admission: T::Admission,
-        stamp: Stamp,
     ) {
-        let value = self.end(out).len();
+        let value = self.ending.shape(out).len();
         out.truncate(value);
         let rendered = catch_unwind(AssertUnwindSafe(|| parts.render(event, out)));
         if let Err(payload) = rendered {
             return self.lose(payload);
         }
-        let failures = take_failures();
-        if failures > 0 {
-            self.sink.count_format_failures(failures);
-        }
-        let shape = Shape::WithParts;
-        self.sink.push(admission, Stamp { shape, ..stamp }, out);
-        if out.capacity() > KEEP_BYTES {
-            *out = Vec::new();
-        }
+        self.count_failures(take_failures());
+        let stamp = Stamp {
+            level: event.level(),
+            shape: Shape::WithParts,
+            nanos: event.timestamp().unix_nanos(),
+        };
+        self.sink.push(admission, stamp, out);
     }
 
     /// Counts the event of a layout that panicked.
@@ -366,23 +396,6 @@ impl<T: Sink> Appender<T> {
         drop_payload(payload);
         take_failures();
         self.sink.count_lost(DropReason::FormatError);
-    }
-
-    #[inline]
-    fn end<'o>(&self, out: &'o mut Vec<u8>) -> &'o [u8] {
-        match self.ending {
-            Ending::AsIs => out,
-            Ending::StripNewline => match out.split_last() {
-                Some((b'\n', text)) => text,
-                _ => out,
-            },
-            Ending::OneNewline => {
-                if !matches!(out.as_slice(), [.., before, b'\n'] if *before != b'\n') {
-                    end_line(out);
-                }
-                out
-            }
-        }
     }
 
     pub(crate) fn on_new_span<S>(&self, attributes: &Attributes<'_>, id: &Id, ctx: &Context<'_, S>)
@@ -434,6 +447,15 @@ impl<T: Sink> Appender<T> {
         Interest::always()
     }
 
+    /// The event comes next, unless another layer does not want it.
+    #[inline]
+    pub(crate) fn event_enabled(&self, event: &Event<'_>) -> bool {
+        if self.group.is_shared() {
+            shared::ask(self.spans.period(), event);
+        }
+        true
+    }
+
     #[inline]
     pub(crate) fn on_enter(&self, id: &Id) {
         if self.is_ours() {
@@ -481,93 +503,3 @@ pub(crate) fn contained<R>(callback: impl FnOnce() -> R) -> Option<R> {
         }
     }
 }
-
-/// Makes the newlines at the end one.
-#[cold]
-fn end_line(out: &mut Vec<u8>) {
-    while out.last() == Some(&b'\n') {
-        out.pop();
-    }
-    out.push(b'\n');
-}
-
-/// Cuts what stands behind `from` at a character boundary if it is longer than `limit`, and says by
-/// how much.
-#[cold]
-fn cut(out: &mut Vec<u8>, from: usize, limit: usize) {
-    if out.len().saturating_sub(from) <= limit {
-        return;
-    }
-    let is_inside = |at: &usize| {
-        out.get(*at)
-            .is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000)
-    };
-    // A character has at most three bytes after its first; what has more of them is no text.
-    let most = from + limit;
-    let mut boundaries = (most - 3..=most).rev();
-    let end = boundaries.find(|at| !is_inside(at)).unwrap_or(most);
-    let missing = out.len() - end;
-    out.truncate(end);
-    write_cut(out, missing);
-}
-
-/// Implements `Layer` for a public newtype by handing each callback to the `Appender` in its field
-/// `appender`.
-macro_rules! forward_layer {
-    ($type:ty) => {
-        impl<S> tracing_subscriber::Layer<S> for $type
-        where
-            S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
-        {
-            fn register_callsite(
-                &self,
-                _metadata: &'static tracing::Metadata<'static>,
-            ) -> tracing::subscriber::Interest {
-                self.appender.register_callsite()
-            }
-
-            fn on_event(
-                &self,
-                event: &tracing::Event<'_>,
-                ctx: tracing_subscriber::layer::Context<'_, S>,
-            ) {
-                self.appender.on_event(event, &ctx);
-            }
-
-            fn on_new_span(
-                &self,
-                attributes: &tracing::span::Attributes<'_>,
-                id: &tracing::span::Id,
-                ctx: tracing_subscriber::layer::Context<'_, S>,
-            ) {
-                self.appender.on_new_span(attributes, id, &ctx);
-            }
-
-            fn on_record(
-                &self,
-                id: &tracing::span::Id,
-                values: &tracing::span::Record<'_>,
-                ctx: tracing_subscriber::layer::Context<'_, S>,
-            ) {
-                self.appender.on_record(id, values, &ctx);
-            }
-
-            fn on_enter(
-                &self,
-                id: &tracing::span::Id,
-                _ctx: tracing_subscriber::layer::Context<'_, S>,
-            ) {
-                self.appender.on_enter(id);
-            }
-
-            fn on_exit(
-                &self,
-                id: &tracing::span::Id,
-                _ctx: tracing_subscriber::layer::Context<'_, S>,
-            ) {
-                self.appender.on_exit(id);
-            }
-        }
-    };
-}
-pub(crate) use forward_layer;

@@ -62,6 +62,11 @@ pub trait Layout: Send + Sync + 'static {
 
     /// A number that two layouts share only if they render equal bytes for every event; none, the
     /// default, where that is not known.
+    ///
+    /// Layers of one subscriber whose layouts share it render an event once between them: the first
+    /// one's [`render`](Self::render) is called, and what it appended goes to all places. So it has to
+    /// depend on nothing but the event, and the number on all that was decided when the layout was made.
+    /// It is asked for when a layer is built.
     fn fingerprint(&self) -> Option<u64> {
         None
     }

@@ -71,6 +71,7 @@ fn a_warm_thread_allocates_nothing_per_event() {
         .unwrap();
     broker.create_topic("log-message", 3);
     let path = std::env::temp_dir().join(format!("tracing-kafka-alloc-{}.log", std::process::id()));
+    let twin_path = path.with_extension("twin.log");
     let text = "%d{ISO8601} %-5p [%t] %c{1.} %x %X %X{user} %K (%F:%L) - %m%n";
     let (kafka, kafka_guard) = KafkaLayer::builder([broker.bootstrap()], "log-message")
         .layout(PatternLayout::new("[%d{HH:mm:ss.SSS}] [%-4level] %msg%n").unwrap())
@@ -81,10 +82,17 @@ fn a_warm_thread_allocates_nothing_per_event() {
         .layout(PatternLayout::new(text).unwrap())
         .build()
         .unwrap();
+    // It has what was rendered for the other file.
+    let layout = PatternLayout::new(text).unwrap();
+    let (twin, twin_guard) = FileLayer::builder(&twin_path)
+        .layout(layout)
+        .build()
+        .unwrap();
     let dispatch = tracing::Dispatch::new(
         tracing_subscriber::registry()
             .with(kafka.with_filter(EnvFilter::new("info")))
-            .with(file.with_filter(EnvFilter::new("info,other=trace"))),
+            .with(file.with_filter(EnvFilter::new("info,other=trace")))
+            .with(twin),
     );
     let round = Barrier::new(THREADS + 1);
     let counts: Vec<u64> = std::thread::scope(|scope| {
@@ -94,6 +102,7 @@ fn a_warm_thread_allocates_nothing_per_event() {
         for _ in 0..WARM_UP + ROUNDS {
             kafka_guard.flush(Duration::from_secs(30)).unwrap();
             file_guard.flush(Duration::from_secs(30)).unwrap();
+            twin_guard.flush(Duration::from_secs(30)).unwrap();
             round.wait();
             round.wait();
         }
@@ -104,10 +113,16 @@ fn a_warm_thread_allocates_nothing_per_event() {
     });
     kafka_guard.flush(Duration::from_secs(30)).unwrap();
     file_guard.flush(Duration::from_secs(30)).unwrap();
+    twin_guard.flush(Duration::from_secs(30)).unwrap();
     let logged = THREADS as u64 * (WARM_UP + ROUNDS) * (EVENTS / ROUNDS);
-    let (kafka, file) = (kafka_guard.stats(), file_guard.stats());
+    let (kafka, file, twin) = (kafka_guard.stats(), file_guard.stats(), twin_guard.stats());
+    let read = |path| std::fs::read_to_string(path).unwrap();
+    let (lines, twin_lines) = (read(&path), read(&twin_path));
     std::fs::remove_file(&path).unwrap();
+    std::fs::remove_file(&twin_path).unwrap();
     assert_eq!(counts, [0, 0], "allocations while logging");
     assert_eq!(kafka.delivered, logged, "{kafka}");
     assert_eq!(file.delivered, logged, "{file}");
+    assert_eq!(twin.delivered, logged, "{twin}");
+    assert_eq!(lines.len(), twin_lines.len());
 }

@@ -1,5 +1,6 @@
 //! The view of an event that is being logged right now.
 
+use std::cell::Cell;
 use std::fmt;
 
 use tracing::Event;
@@ -51,9 +52,34 @@ impl LiveThread {
 pub(super) struct Live<'a> {
     pub(super) event: &'a Event<'a>,
     pub(super) thread: &'a LiveThread,
-    pub(super) spans: &'a SpanContext,
+    pub(super) spans: Watched<'a>,
     /// Where a record of the crate `log` comes from.
     pub(super) bridged: Option<&'a Bridged>,
+}
+
+/// The spans around an event, and whether they were looked at.
+pub(super) struct Watched<'a> {
+    spans: &'a SpanContext,
+    is_seen: Cell<bool>,
+}
+
+impl Watched<'_> {
+    #[inline]
+    pub(super) fn look(&self) -> &SpanContext {
+        self.is_seen.set(true);
+        self.spans
+    }
+
+    #[inline]
+    pub(super) fn if_seen(&self) -> Option<&SpanContext> {
+        self.is_seen.get().then_some(self.spans)
+    }
+}
+
+impl fmt::Debug for Watched<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.look().fmt(f)
+    }
 }
 
 impl<'a> LogEvent<'a> {
@@ -72,7 +98,10 @@ impl<'a> LogEvent<'a> {
             source: Source::Live(Live {
                 event,
                 thread,
-                spans,
+                spans: Watched {
+                    spans,
+                    is_seen: Cell::new(false),
+                },
                 bridged,
             }),
         }

@@ -1,5 +1,6 @@
 //! What an event shows of its spans: each span's own fields as text, and the merged view from the innermost span out.
 
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
@@ -53,7 +54,7 @@ impl SpanFields {
 }
 
 /// What a value is beside its text.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Scalar {
     /// Nothing but text.
     Text,
@@ -129,17 +130,24 @@ pub(crate) struct SpanContext {
     fields_text: String,
     /// Made from all the above by layouts, when they come to it.
     kept: RefCell<Vec<KeptText>>,
+    /// Equal for views of this thread that show the same.
+    content: u64,
 }
 
+/// What is outside of all spans shows the same.
+const NOTHING: u64 = 0;
+/// Of a view that was not compared with others.
+const UNKNOWN: u64 = u64::MAX;
+
 /// The name of a span, and its fields in `SpanContext::own`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct OwnFields {
     name: Range<usize>,
     fields: Range<usize>,
 }
 
 /// Name and value in the arena.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct FieldRange {
     name: Range<usize>,
     value: Range<usize>,
@@ -157,6 +165,7 @@ impl SpanContext {
             names_text: String::new(),
             fields_text: String::new(),
             kept: RefCell::new(Vec::new()),
+            content: UNKNOWN,
         }
     }
 
@@ -168,9 +177,44 @@ impl SpanContext {
         self.merged.clear();
         self.names_text.clear();
         self.fields_text.clear();
+        self.content = UNKNOWN;
         for kept in self.kept.get_mut() {
             kept.clear();
         }
+    }
+
+    /// Gives what the view shows a number: that of one of `others` which shows the same, or another one.
+    pub(crate) fn number_content(&mut self, others: &mut dyn Iterator<Item = &Self>) {
+        thread_local! {
+            static LAST: Cell<u64> = const { Cell::new(NOTHING) };
+        }
+        let mut numbered = others.filter(|other| other.content != UNKNOWN);
+        let same = numbered.find(|other| {
+            (&other.arena, &other.spans, &other.own) == (&self.arena, &self.spans, &self.own)
+        });
+        self.content = same.map_or_else(
+            || {
+                LAST.set(LAST.get() + 1);
+                LAST.get()
+            },
+            |same| same.content,
+        );
+    }
+
+    /// The number of what the view shows.
+    #[inline]
+    pub(crate) fn content(&self) -> u64 {
+        if self.spans.is_empty() {
+            NOTHING
+        } else {
+            self.content
+        }
+    }
+
+    /// Whether it is known to show what has this number.
+    #[inline]
+    pub(crate) fn has_content(&self, content: u64) -> bool {
+        self.content() == content && content != UNKNOWN
     }
 
     /// Adds the next span outwards. Returns whether there is room for another.

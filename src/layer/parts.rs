@@ -7,7 +7,7 @@ use crate::layout::Layout;
 use crate::queue::end_parts;
 use crate::queue::put_header_value;
 
-use super::cut;
+use super::ending::cut;
 
 /// A key, and the value of a header, longer than this is cut.
 const MAX_PART_BYTES: usize = 32 * 1024;

@@ -96,6 +96,12 @@ impl LayerSpans {
         }
     }
 
+    /// The number of the running period.
+    #[inline]
+    pub(super) fn period(&self) -> u64 {
+        self.period.load(Ordering::Acquire)
+    }
+
     /// The layer may have missed that a span was entered, on any thread.
     pub(super) fn may_have_missed(&self) {
         self.period.store(next_period(), Ordering::Release);
@@ -219,8 +225,15 @@ impl LayerSpans {
             build(context, id, ctx);
         }
         let _ended = STACKS.try_with(|cell| {
-            if let Ok(mut stacks) = cell.try_borrow_mut()
-                && let Some(stack) = stacks.iter_mut().find(|stack| stack.layer == self.layer)
+            let Ok(mut stacks) = cell.try_borrow_mut() else {
+                return;
+            };
+            if let Some(context) = Rc::get_mut(&mut view) {
+                let others = stacks.iter_mut().filter(|stack| stack.layer != self.layer);
+                let mut views = others.filter_map(|stack| stack.current()?.view.as_deref());
+                context.number_content(&mut views);
+            }
+            if let Some(stack) = stacks.iter_mut().find(|stack| stack.layer == self.layer)
                 && let Some(entry) = stack.current()
                 && entry.id == *id
             {

@@ -3,6 +3,8 @@
 //! Read once, from the pattern alone. What an event brings along is never searched for look-ups, and
 //! none of them leaves the process.
 
+use std::ffi::OsString;
+
 use super::marker;
 use super::notes::shown;
 use super::text::push_number;
@@ -10,6 +12,7 @@ use crate::event::LogEvent;
 
 const BEGIN: &str = "${";
 const DEFAULT: &str = ":-";
+const VARIABLE: &str = "env:";
 /// A longer one is text: each byte of a pattern is looked at a bounded number of times.
 const MAX_LENGTH: usize = 200;
 
@@ -87,6 +90,20 @@ pub(super) fn extent(text: &str) -> &str {
         }
     }
     text.get(..BEGIN.len()).unwrap_or(BEGIN)
+}
+
+/// The values of the environment's variables that `pattern` may have read, in their order.
+pub(super) fn variables(pattern: &str) -> Vec<Option<OsString>> {
+    let lower = pattern.to_ascii_lowercase();
+    let keys = lower.match_indices(VARIABLE).map(|(at, _)| {
+        let rest = pattern.get(at + VARIABLE.len()..).unwrap_or_default();
+        let whole = rest.chars().take(MAX_LENGTH);
+        whole
+            .take_while(|letter| *letter != '}')
+            .collect::<String>()
+    });
+    keys.map(|key| std::env::var_os(key.split(DEFAULT).next().unwrap_or_default()))
+        .collect()
 }
 
 /// Whether something is looked up for `whole`, or it is known what is put in.
@@ -254,6 +271,17 @@ mod tests {
         check("${event:Message} ${event:ThreadId}", "hi 1");
         check("${env:TRACING_KAFKA_NO_SUCH:-d}", "d");
         check("${ctx:a:-b}c}", "1c}");
+    }
+
+    #[test]
+    fn the_variables_of_a_pattern_are_found_wherever_they_stand() {
+        let path = std::env::var_os("PATH");
+        assert!(path.is_some());
+        let found = variables(
+            "%m ${env:PATH} ${ctx:a:-${ENV:PATH:-x}} ${env:TRACING_KAFKA_NO_SUCH:-d} ${env:",
+        );
+        assert_eq!(found, [path.clone(), path, None, None]);
+        assert_eq!(variables("%m envy: ${ctx:a}"), []);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::budget::Budget;
 use super::date::Defaults;
 use super::date::default_locale;
 use super::escape::Escape;
+use super::lookup::variables;
 use super::notes::Notes;
 use super::notes::shown;
 use super::plan::Plan;
@@ -71,6 +72,7 @@ struct Inner {
     escape: Escape,
     is_lenient: bool,
     warnings: Vec<PatternError>,
+    fingerprint: Option<u64>,
 }
 
 impl PatternLayout {
@@ -154,17 +156,7 @@ impl Layout for PatternLayout {
     }
 
     fn fingerprint(&self) -> Option<u64> {
-        if self.inner.plan.has_number() {
-            return None;
-        }
-        let mut hasher = DefaultHasher::new();
-        "PatternLayout".hash(&mut hasher);
-        self.inner.pattern.hash(&mut hasher);
-        self.inner.zone.hash(&mut hasher);
-        self.inner.locale.hash(&mut hasher);
-        self.inner.escape.hash(&mut hasher);
-        self.inner.is_lenient.hash(&mut hasher);
-        Some(hasher.finish())
+        self.inner.fingerprint
     }
 }
 
@@ -181,6 +173,7 @@ impl Default for PatternLayout {
                 escape: Escape::default(),
                 is_lenient: false,
                 warnings: Vec::new(),
+                fingerprint: None,
             }),
         })
     }
@@ -310,6 +303,7 @@ impl PatternLayoutBuilder {
             budget: &Budget::default(),
         };
         let plan = plan(&self.pattern, setting, &mut notes)?;
+        let fingerprint = (!plan.has_number()).then(|| self.fingerprint(&defaults));
         Ok(PatternLayout {
             inner: Arc::new(Inner {
                 plan,
@@ -319,8 +313,20 @@ impl PatternLayoutBuilder {
                 escape: self.escape,
                 is_lenient: self.is_lenient,
                 warnings: notes.into_warnings(),
+                fingerprint,
             }),
         })
+    }
+
+    /// Of all that decides what is printed. The machine's zone and the variables of the environment
+    /// are what they are when a pattern is compiled, and may be others for the next one.
+    fn fingerprint(&self, defaults: &Defaults) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        "PatternLayout".hash(&mut hasher);
+        (&self.pattern, &self.locale, self.escape, self.is_lenient).hash(&mut hasher);
+        (&self.zone, format!("{:?}", defaults.zone)).hash(&mut hasher);
+        variables(&self.pattern).hash(&mut hasher);
+        hasher.finish()
     }
 }
 
@@ -426,6 +432,23 @@ mod tests {
         assert_eq!(first, format!("{number} \\x1b[31m {number}"));
         assert_eq!(second, format!("{0} \\x1b[31m {0}", number + 1));
         assert_eq!(layout.fingerprint(), None);
+    }
+
+    #[test]
+    fn what_is_read_when_a_pattern_is_compiled_is_in_its_fingerprint() {
+        let print = |zone: Zone| {
+            let defaults = Defaults {
+                zone,
+                locale: default_locale(DEFAULT_LOCALE, &mut Notes::new(false)).unwrap(),
+            };
+            PatternLayout::builder("%d %m").fingerprint(&defaults)
+        };
+        let berlin = || match Zone::find("Europe/Berlin") {
+            Lookup::Known(zone) => zone,
+            _ => panic!("no zone of that name"),
+        };
+        assert_eq!(print(berlin()), print(berlin()));
+        assert_ne!(print(berlin()), print(Zone::utc()), "the machine moved");
     }
 
     #[test]

@@ -24,5 +24,6 @@ mod rendering;
 mod rolling;
 mod rolling_options;
 mod security;
+mod sharing;
 mod support;
 mod throttle;
