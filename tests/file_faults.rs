@@ -137,6 +137,7 @@ fn child_process() {
         "stdout" => play_stream(FileLayer::stdout()),
         "stderr" => play_stream(FileLayer::stderr()),
         "exit" => play_exit(&folder),
+        "fsync" => play_fsync(&folder),
         other => panic!("no case `{other}`"),
     }
 }
@@ -463,6 +464,104 @@ fn play_stream(builder: tracing_kafka::FileLayerBuilder) {
     }
     let report = guard.shutdown(LONG);
     assert_eq!(report.stats.delivered, 2000, "{report}");
+}
+
+/// Plays `case` under strace with `options`; what it saw, if there is a strace.
+fn traced(case: &str, folder: &Folder, options: &[&str]) -> Option<String> {
+    let log = folder.file("strace");
+    let traced = Command::new("strace")
+        .args(["-f", "-Y", "-y", "-qq", "-o"])
+        .arg(&log)
+        .args(options)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "child_process", "--nocapture"])
+        .env(CASE, case)
+        .env(FOLDER, &folder.0)
+        .output();
+    let output = match traced {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            println!("(skipped: no strace)");
+            return None;
+        }
+        traced => traced.unwrap(),
+    };
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if errors.contains("Operation not permitted") {
+        println!("(skipped: strace may not look)");
+        return None;
+    }
+    assert!(output.status.success(), "{errors}");
+    Some(read(&log))
+}
+
+#[test]
+fn the_disk_is_asked_as_the_policy_says_and_never_by_the_thread_that_logs() {
+    let folder = Folder::new("fsync");
+    let calls = ["-e", "trace=fdatasync,fsync"];
+    let Some(seen) = traced("fsync", &folder, &calls) else {
+        return;
+    };
+    let of = |file: &str| seen.lines().filter(|line| line.contains(file)).count();
+    assert_eq!(of("never.log"), 0, "{seen}");
+    // Two flushes with lines before them, and nothing to do at the end.
+    assert_eq!(of("flush.log"), 2, "{seen}");
+    assert!(of("every.log") >= 1, "{seen}");
+    assert_eq!(of("synchronous.log"), 1, "{seen}");
+    for line in seen.lines() {
+        assert!(line.contains("<tracing-kafka-"), "{line}");
+    }
+}
+
+#[test]
+fn a_disk_that_does_not_confirm_is_told_by_the_flush() {
+    let folder = Folder::new("fsync_error");
+    let inject = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO"];
+    if traced("fsync", &folder, &inject).is_some() {
+        let told = read(&folder.file("told"));
+        assert!(
+            told.contains("not every event is known to be on the disk"),
+            "{told}"
+        );
+        assert!(told.contains("cannot synchronize `"), "{told}");
+    }
+}
+
+/// One file for each policy; what flushes and hooks say goes to `told`.
+fn play_fsync(folder: &Path) {
+    use tracing_kafka::Fsync;
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let every = Fsync::Every(Duration::from_millis(20));
+    let rows = [
+        ("never.log", Fsync::Never, false),
+        ("flush.log", Fsync::OnFlush, false),
+        ("every.log", every, false),
+        ("synchronous.log", Fsync::OnFlush, true),
+    ];
+    for (name, policy, is_synchronous) in rows {
+        let hook = std::sync::Arc::clone(&told);
+        let mut builder = FileLayer::builder(folder.join(name))
+            .layout(pattern("%m"))
+            .fsync(policy)
+            .on_error(move |error| hook.lock().unwrap().push(error.to_string()));
+        if is_synchronous {
+            builder = builder.synchronous();
+        }
+        let (file, guard) = builder.build().unwrap();
+        let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(file));
+        for _flush in 0..2 {
+            if !is_synchronous || guard.stats().delivered == 0 {
+                tracing::dispatcher::with_default(&dispatch, || tracing::info!("line"));
+            }
+            if policy == every {
+                std::thread::park_timeout(Duration::from_millis(300));
+            }
+            if let Err(error) = guard.flush(LONG) {
+                told.lock().unwrap().push(error.to_string());
+            }
+        }
+        guard.shutdown(LONG);
+    }
+    fs::write(folder.join("told"), told.lock().unwrap().join("\n")).unwrap();
 }
 
 // --- others ----------------------------------------------------------------------------------------------

@@ -120,3 +120,53 @@ fn sync_folder(folder: &std::path::Path) -> io::Result<()> {
 fn sync_folder(_folder: &std::path::Path) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn file() -> Arc<File> {
+        Arc::new(File::open("Cargo.toml").unwrap())
+    }
+
+    #[test]
+    fn what_was_written_is_due_once_and_from_the_first_write_on() {
+        let now = Instant::now();
+        let wait = Duration::from_secs(3);
+        for (policy, due) in [
+            (Fsync::Never, None),
+            (Fsync::OnFlush, None),
+            (Fsync::Every(wait), Some(now + wait)),
+        ] {
+            let mut unsynced = Unsynced::new(policy);
+            assert_eq!(unsynced.due(), None, "{policy:?}");
+            let (one, other) = (file(), file());
+            unsynced.wrote(|| Arc::clone(&one), now);
+            unsynced.wrote(|| Arc::clone(&one), now + wait);
+            unsynced.wrote(|| other, now + wait);
+            unsynced.renamed(Some(PathBuf::from(".")));
+            assert_eq!(unsynced.due(), due, "{policy:?}");
+            let pending = unsynced.take();
+            let expected = if policy == Fsync::Never {
+                (0, 0)
+            } else {
+                (2, 1)
+            };
+            assert_eq!((pending.files.len(), pending.folders.len()), expected);
+            assert_eq!(unsynced.due(), None, "{policy:?}");
+            assert!(unsynced.take().files.is_empty());
+        }
+    }
+
+    #[test]
+    fn all_are_tried_and_the_first_error_is_told() {
+        let folders = vec![PathBuf::from("gone"), PathBuf::from("Cargo.toml/x")];
+        let pending = Pending {
+            files: vec![file()],
+            folders,
+        };
+        // One that was removed is no matter; one that cannot be opened is.
+        let outcome = pending.sync();
+        assert!(outcome.is_err(), "{outcome:?}");
+    }
+}
