@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use crate::layer::Appender;
 use crate::layer::forward_layer;
 use crate::queue::Wake as _;
+use crate::sys::Timestamp;
 
 mod archive;
 mod archivist;
@@ -212,9 +213,11 @@ impl FileHandle {
     }
 
     /// Has the layer roll its file, before what is logged after this call; a file without lines is not
-    /// rolled. Of no effect on a layer without options of rolling.
+    /// rolled. Of no effect on a layer without options of rolling, or while another one has the file.
     pub fn roll(&self) {
-        self.shared.requests.roll.store(true, Ordering::Release);
+        let now = Timestamp::now().unix_nanos();
+        // An earlier request is for the earlier lines.
+        self.shared.requests.roll.fetch_min(now, Ordering::AcqRel);
         self.shared.doorbell.wake();
     }
 }

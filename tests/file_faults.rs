@@ -138,6 +138,7 @@ fn child_process() {
         "stderr" => play_stream(FileLayer::stderr()),
         "exit" => play_exit(&folder),
         "fsync" => play_fsync(&folder),
+        "stream_lock" => play_stream_lock(),
         other => panic!("no case `{other}`"),
     }
 }
@@ -464,6 +465,49 @@ fn play_stream(builder: tracing_kafka::FileLayerBuilder) {
     }
     let report = guard.shutdown(LONG);
     assert_eq!(report.stats.delivered, 2000, "{report}");
+}
+
+#[test]
+fn a_thread_that_prints_may_log_to_the_same_stream() {
+    let folder = Folder::new("stream_lock");
+    let mut child = child("stream_lock", &folder, |command| {
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+    });
+    let deadline = Instant::now() + LONG;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("they wait for each other");
+        }
+        std::thread::park_timeout(Duration::from_millis(5));
+    };
+    assert!(status.success());
+}
+
+fn play_stream_lock() {
+    let (file, guard) = FileLayer::stderr()
+        .layout(pattern("%m"))
+        .synchronous()
+        .build()
+        .unwrap();
+    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(file));
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let dispatch = &dispatch;
+            scope.spawn(move || {
+                tracing::dispatcher::with_default(dispatch, || {
+                    for number in 0..5000 {
+                        let _lock = (thread % 2 == 0).then(|| std::io::stderr().lock());
+                        tracing::info!("{thread} {number}");
+                    }
+                });
+            });
+        }
+    });
+    assert_eq!(guard.shutdown(LONG).stats.delivered, 20_000);
 }
 
 /// Plays `case` under strace with `options`; what it saw, if there is a strace.

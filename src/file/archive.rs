@@ -3,7 +3,6 @@
 
 use std::cmp::Reverse;
 use std::fs;
-use std::fs::File;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -75,7 +74,13 @@ impl Archives {
             Some(done) => done,
             None => match self.names.codec() {
                 None => (pending.path(Stage::Rolled), None),
-                Some(codec) => (self.compress(pending, codec, stop)?, Some(codec)),
+                Some(codec) => match self.compress(pending, codec, stop) {
+                    // Somebody has removed it.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        return remove(&pending.path(Stage::Part));
+                    }
+                    whole => (whole?, Some(codec)),
+                },
             },
         };
         // What was compressed is whole: the original can go.
@@ -104,17 +109,41 @@ impl Archives {
                 left.push(pending);
             }
         })?;
+        left.extend(self.never_rolled(current)?);
         left.sort_by_key(|pending| pending.order);
         Ok(left)
+    }
+
+    /// Files the time of which was over while nothing ran, if they are to be compressed.
+    fn never_rolled(&self, current: &Path) -> io::Result<Vec<Pending>> {
+        if self.names.codec().is_none() {
+            return Ok(Vec::new());
+        }
+        let mut found = self.names.find()?;
+        let is_compressed = |path: &Path| self.names.compressed(path).exists();
+        found.retain(|archive| {
+            let path = &archive.path;
+            !archive.found.is_compressed && path != current && !is_compressed(path)
+        });
+        found.retain(|archive| is_archive(&archive.path));
+        let roll = |archive: Archive| {
+            let modified = Timestamp::from(archive.modified);
+            Pending::roll(&archive.path, modified, modified)
+        };
+        found.into_iter().map(roll).collect()
     }
 
     fn compress(&self, pending: &Pending, codec: Codec, stop: &AtomicBool) -> io::Result<PathBuf> {
         let part = pending.path(Stage::Part);
         let whole = pending.path(Stage::Compressed(codec));
-        let source = File::open(pending.path(Stage::Rolled))?;
+        let source = open::rolled(&pending.path(Stage::Rolled))?;
+        // Who still writes to it has it open until it looks at the path again.
+        if !open::is_left_alone(&source) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         remove(&part)?;
-        let target = File::options().write(true).create_new(true).open(&part)?;
-        open::set_mode(&target, self.access.file_mode)?;
+        let target = open::create_private(&part)?;
+        target.set_permissions(source.metadata()?.permissions())?;
         let done = compress::compress(codec, self.level, &source, &target, stop);
         // Its age is that of its last line.
         let done = done.and_then(|()| target.set_modified(source.metadata()?.modified()?));
@@ -135,7 +164,10 @@ impl Archives {
             Some(codec) => with_suffix(&path, codec.suffix()),
         };
         if self.is_direct {
-            return self.rename(source, &suffixed(pending.base.clone()));
+            return self.first_free(source, 0, |copy| match copy {
+                0 => suffixed(pending.base.clone()),
+                _ => suffixed(with_suffix(&pending.base, &format!(".{copy}"))),
+            });
         }
         let time = pending.period;
         if !self.names.has_index() {
@@ -263,26 +295,9 @@ impl Archives {
             renamed => renamed,
         };
         match renamed {
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => self.copy(from, to),
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy(from, to),
             renamed => renamed,
         }
-    }
-
-    fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let part = with_suffix(to, ".part");
-        remove(&part)?;
-        let source = File::open(from)?;
-        let mut target = File::options().write(true).create_new(true).open(&part)?;
-        open::set_mode(&target, self.access.file_mode)?;
-        let copied = io::copy(&mut &source, &mut target)
-            .and_then(|_| target.set_modified(source.metadata()?.modified()?))
-            .and_then(|()| target.sync_all())
-            .and_then(|()| rename::without_replacing(&part, to));
-        if let Err(error) = copied {
-            let _gone = fs::remove_file(&part);
-            return Err(error);
-        }
-        fs::remove_file(from)
     }
 
     /// Deletes the oldest archives until the limits are kept; the file at `current` is none of them.
@@ -301,12 +316,17 @@ impl Archives {
             let is_surplus = self.limits.files.is_some_and(|files| before >= files)
                 || self.limits.age.is_some_and(|most| age > most)
                 || self.limits.bytes.is_some_and(|most| bytes > most);
-            if is_surplus {
+            if is_surplus && is_archive(&archive.path) {
                 outcome = outcome.and(remove(&archive.path));
             }
         }
         outcome
     }
+}
+
+/// Whether nobody writes to it: another layer or process may.
+fn is_archive(path: &Path) -> bool {
+    open::rolled(path).is_ok_and(|file| open::is_left_alone(&file))
 }
 
 /// By the time of the last line; where that is the same, by the number.
@@ -347,4 +367,22 @@ fn compressed(pending: &Pending) -> Option<(PathBuf, Option<Codec>)> {
         let path = pending.path(Stage::Compressed(codec));
         path.exists().then_some((path, Some(codec)))
     })
+}
+
+/// Puts a file onto another file system.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let part = with_suffix(to, ".part");
+    remove(&part)?;
+    let source = open::rolled(from)?;
+    let mut target = open::create_private(&part)?;
+    target.set_permissions(source.metadata()?.permissions())?;
+    let copied = io::copy(&mut &source, &mut target)
+        .and_then(|_| target.set_modified(source.metadata()?.modified()?))
+        .and_then(|()| target.sync_all())
+        .and_then(|()| rename::without_replacing(&part, to));
+    if let Err(error) = copied {
+        let _gone = fs::remove_file(&part);
+        return Err(error);
+    }
+    fs::remove_file(from)
 }

@@ -168,24 +168,35 @@ impl Work {
     }
 
     fn work(&mut self) {
-        while let Some(next) = self.todo.front() {
+        let mut has_failed = false;
+        for next in std::mem::take(&mut self.todo) {
             if self.stop.load(Ordering::Acquire) {
                 return;
             }
-            if let Err(error) = self.archives.archive(next, &self.stop) {
-                if !self.stop.load(Ordering::Acquire) {
-                    let what = format!("cannot archive `{}`", next.base.display());
-                    self.tell(&what, &error);
-                    self.backoff = (self.backoff * 2).min(MAX_BACKOFF);
-                }
-                return;
+            let Err(error) = self.archives.archive(&next, &self.stop) else {
+                continue;
+            };
+            // One that another process still writes to, or archives, is for later.
+            let is_trouble = error.kind() != io::ErrorKind::WouldBlock;
+            if is_trouble && !self.stop.load(Ordering::Acquire) {
+                let what = format!("cannot archive `{}`", next.base.display());
+                self.tell(&what, &error);
+                has_failed = true;
             }
-            self.todo.pop_front();
-            self.backoff = MIN_BACKOFF;
+            self.todo.push_back(next);
         }
+        self.backoff = if has_failed {
+            (self.backoff * 2).min(MAX_BACKOFF)
+        } else {
+            MIN_BACKOFF
+        };
     }
 
     fn delete_old(&mut self) {
+        // Before it is known which file lines go to, any may be it.
+        if self.current.as_os_str().is_empty() {
+            return;
+        }
         if let Err(error) = self.archives.delete_old(&self.current, SystemTime::now()) {
             self.tell("cannot delete old archives", &error);
         }

@@ -247,21 +247,19 @@ impl FileLayerBuilder {
             beginning.check_exclusive()?;
         }
         let doorbell = Arc::new(Doorbell::default());
-        let queue = Arc::new(Queue::new(
-            self.buffer_memory,
-            WAKE_BYTES,
-            self.overflow,
-            Arc::clone(&doorbell) as Arc<dyn Wake>,
-        ));
+        let wake = Arc::clone(&doorbell) as Arc<dyn Wake>;
+        let queue = Queue::new(self.buffer_memory, WAKE_BYTES, self.overflow, wake);
+        let queue = Arc::new(queue);
         let requests = Arc::new(Requests::default());
-        requests.roll.store(beginning.roll_now, Ordering::Release);
+        if beginning.roll_now {
+            requests.roll.store(i64::MIN, Ordering::Release);
+        }
         let writer = Writer::new(
             beginning.output,
             beginning.start,
             self.frame,
             Arc::clone(&queue),
             Arc::clone(&requests),
-            Reporter::new("tracing-kafka".to_owned(), self.on_error),
             Unsynced::new(self.fsync),
         );
         let shared = Arc::new(Shared::new(writer, requests, doorbell));
@@ -281,6 +279,7 @@ impl FileLayerBuilder {
         let run = Run::new(
             Arc::clone(&shared),
             Arc::clone(&queue),
+            Reporter::new("tracing-kafka".to_owned(), self.on_error),
             DropNotice::new(self.drop_notice),
             Arc::clone(&appender),
             self.flush_interval,

@@ -33,6 +33,10 @@ pub(super) struct Unsynced {
     /// Folders in which names have changed.
     folders: Vec<PathBuf>,
     since: Option<Instant>,
+    /// A file was closed: it is to be let go of soon.
+    has_closed: bool,
+    /// The last time that was told of.
+    told: Option<Instant>,
 }
 
 impl Unsynced {
@@ -42,6 +46,8 @@ impl Unsynced {
             files: Vec::new(),
             folders: Vec::new(),
             since: None,
+            has_closed: false,
+            told: None,
         }
     }
 
@@ -59,15 +65,30 @@ impl Unsynced {
         }
     }
 
-    /// A name has changed in `folder`.
-    pub(super) fn renamed(&mut self, folder: Option<PathBuf>) {
-        if self.policy != Fsync::Never {
-            self.folders.extend(folder);
+    /// Lines go to another file, and names have changed in `folder`.
+    pub(super) fn changed(&mut self, folder: Option<PathBuf>) {
+        if self.policy == Fsync::Never {
+            return;
         }
+        self.has_closed = !self.files.is_empty();
+        if let Some(folder) = folder.filter(|folder| !self.folders.contains(folder)) {
+            self.folders.push(folder);
+        }
+    }
+
+    /// Whether there is something to synchronize by a time that nobody was told of. Says so once.
+    pub(super) fn is_new(&mut self) -> bool {
+        let due = self.due();
+        let is_new = due.is_some() && due != self.told;
+        self.told = due;
+        is_new
     }
 
     /// By when the files have to be synchronized; none where nothing asks for it.
     pub(super) fn due(&self) -> Option<Instant> {
+        if self.has_closed {
+            return self.since;
+        }
         match self.policy {
             Fsync::Every(time) => self.since?.checked_add(time),
             Fsync::Never | Fsync::OnFlush => None,
@@ -77,6 +98,7 @@ impl Unsynced {
     /// What to synchronize, without a lock on anything else.
     pub(super) fn take(&mut self) -> Pending {
         self.since = None;
+        self.has_closed = false;
         Pending {
             files: std::mem::take(&mut self.files),
             folders: std::mem::take(&mut self.folders),
@@ -145,8 +167,13 @@ mod tests {
             unsynced.wrote(|| Arc::clone(&one), now);
             unsynced.wrote(|| Arc::clone(&one), now + wait);
             unsynced.wrote(|| other, now + wait);
-            unsynced.renamed(Some(PathBuf::from(".")));
             assert_eq!(unsynced.due(), due, "{policy:?}");
+            for _again in 0..2 {
+                unsynced.changed(Some(PathBuf::from(".")));
+            }
+            // What was closed is due at once.
+            let at_once = (policy != Fsync::Never).then_some(now);
+            assert_eq!(unsynced.due(), at_once, "{policy:?}");
             let pending = unsynced.take();
             let expected = if policy == Fsync::Never {
                 (0, 0)

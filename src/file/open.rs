@@ -275,18 +275,65 @@ fn wait_in_writes(_file: &File) -> io::Result<()> {
 }
 
 /// Tries to become the one that cares for the file. A file system without locks has nobody else.
-#[cfg(unix)]
+///
+/// Who writes to it has a shared lock on it, so that nobody takes it for one that is left alone; who was
+/// the first to have one is the one that cares.
 pub(super) fn lock(file: &File) -> Lock {
-    use rustix::fs::FlockOperation;
-    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Err(rustix::io::Errno::WOULDBLOCK) => Lock::Taken,
-        Ok(()) | Err(_) => Lock::Held,
+    let is_first = is_left_alone(file);
+    if share(file) && is_first {
+        return Lock::Held;
     }
+    Lock::Taken
+}
+
+/// Whether nobody else writes to the file; nobody may begin to as long as this handle of it lives.
+#[cfg(unix)]
+pub(super) fn is_left_alone(file: &File) -> bool {
+    use rustix::fs::FlockOperation;
+    let outcome = rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive);
+    outcome != Err(rustix::io::Errno::WOULDBLOCK)
+}
+
+/// Says that it is written to; false where it is being archived.
+#[cfg(unix)]
+fn share(file: &File) -> bool {
+    use rustix::fs::FlockOperation;
+    let outcome = rustix::fs::flock(file, FlockOperation::NonBlockingLockShared);
+    outcome != Err(rustix::io::Errno::WOULDBLOCK)
 }
 
 #[cfg(not(unix))]
-pub(super) fn lock(_file: &File) -> Lock {
-    Lock::Held
+pub(super) fn is_left_alone(_file: &File) -> bool {
+    true
+}
+
+#[cfg(not(unix))]
+fn share(_file: &File) -> bool {
+    true
+}
+
+/// Opens a rolled file, nothing else that may have its name.
+pub(super) fn rolled(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    with_flags(&mut options, Access::default());
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(refused("it is no regular file"))
+}
+
+/// Makes a file that only its owner may read until it has its mode.
+pub(super) fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    let private = Access {
+        file_mode: 0o600,
+        ..Access::default()
+    };
+    with_flags(&mut options, private);
+    options.open(path)
 }
 
 #[cfg(unix)]

@@ -71,6 +71,13 @@ impl Output {
         }
     }
 
+    pub(super) fn stream(&self) -> Option<Stream> {
+        match self {
+            Self::Stream(stream) => Some(*stream),
+            Self::File(_) => None,
+        }
+    }
+
     pub(super) fn file(&self) -> Option<&LogFile> {
         match self {
             Self::Stream(_) => None,
@@ -206,7 +213,12 @@ impl FileOutput {
         // What somebody else has moved is not ours to archive.
         match self.look() {
             Found::Began(start) => return Rolled::Began(start),
-            Found::Failed(error) => return Rolled::Failed(error),
+            Found::Failed(error) => {
+                if let Some(roller) = &mut self.roller {
+                    roller.pause();
+                }
+                return Rolled::Failed(error);
+            }
             Found::Same | Found::Ours => {}
         }
         match &mut self.roller {

@@ -118,6 +118,7 @@ impl Pending {
             let path = base.with_file_name(entry?.file_name());
             if let Some((pending, _)) = Self::read(&path)
                 && pending.base == base
+                && is_file(&path)
                 && !found.contains(&pending)
             {
                 found.push(pending);
@@ -126,6 +127,11 @@ impl Pending {
         found.sort_by_key(|pending| pending.order);
         Ok(found)
     }
+}
+
+/// Whether it is a file itself, and no link to one.
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
 }
 
 fn number(text: &str) -> Option<i64> {

@@ -111,6 +111,11 @@ impl Roller {
             .map_or(i64::MAX, Timestamp::unix_nanos);
     }
 
+    /// Rolls nothing for a while, after a failure.
+    pub(super) fn pause(&mut self) {
+        self.clock.paused = Instant::now().checked_add(PAUSE);
+    }
+
     /// Looks at the clock, which may have been set back, and ends the pause after a failure.
     pub(super) fn look(&mut self, now: Instant, clock: Timestamp) {
         if self.clock.paused.is_some_and(|until| until <= now) {
@@ -149,7 +154,7 @@ impl Roller {
                 Rolled::Began(start)
             }
             Err(error) => {
-                self.clock.paused = Instant::now().checked_add(PAUSE);
+                self.pause();
                 Rolled::Failed(error)
             }
         }
@@ -204,9 +209,12 @@ impl Roller {
         }
         let (next, start) = LogFile::open(path.clone(), access)?;
         replace(file, next, footer);
+        // The link never leads to a name that is gone.
+        let _told_later = self.link(file);
         let pending = match self.names.codec() {
             None => None,
-            Some(_) => Some(Pending::roll(&old, self.clock.period, Timestamp::now())?),
+            // What cannot be renamed now is found by the next process.
+            Some(_) => Pending::roll(&old, self.clock.period, Timestamp::now()).ok(),
         };
         self.archivist.ask(Job::Rolled {
             pending,

@@ -153,7 +153,8 @@ impl FileLayerBuilder {
     }
 
     /// Keeps a symbolic link at `path` that leads to the current file, of use where that has a date in its
-    /// name: see [`FileLayer::rolling`](crate::FileLayer::rolling). It is replaced at once, so that it always leads to a file. Defaults
+    /// name: see [`FileLayer::rolling`](crate::FileLayer::rolling). It is replaced at once: it leads to a file at every moment, but, for a layer with a fixed
+    /// path, that in which the file is renamed. Defaults
     /// to none.
     pub fn latest_link(mut self, path: impl Into<PathBuf>) -> Self {
         self.rolling.link = Some(path.into());
@@ -371,6 +372,12 @@ impl Rolling {
                 "`max_file_size`, `roll_every`, `roll_on_startup`, or a date in the pattern",
             );
         }
+        if let Place::Fixed(path) = place
+            && is_own_archive(path, names)
+        {
+            let found = format!("the log file is `{}`", path.display());
+            return conflict(&found, "a path that is none of the archives' names");
+        }
         if names.has_index() {
             return Ok(());
         }
@@ -462,6 +469,18 @@ impl Every {
             Self::Cron(_) => "yyyy-MM-dd-HH-mm-ss",
         }
     }
+}
+
+/// Whether a path is one that the pattern could print, however it is written.
+fn is_own_archive(path: &Path, names: &NamePattern) -> bool {
+    let whole = std::path::absolute(path).ok();
+    let here = std::env::current_dir().ok();
+    let below = whole.as_ref().zip(here).and_then(|(whole, here)| {
+        let below = whole.strip_prefix(here).ok()?;
+        Some(below.to_owned())
+    });
+    let mut ways = [Some(path.to_owned()), whole, below].into_iter().flatten();
+    ways.any(|path| names.read(&path).is_some())
 }
 
 /// Text as a pattern that prints it.

@@ -18,6 +18,7 @@ use crate::sys::Timestamp;
 use crate::worker::DropNotice;
 use crate::worker::Flush;
 use crate::worker::Mailbox;
+use crate::worker::Reporter;
 
 /// How soon the writer looks again after a round that was not small: nobody needs to wake it then.
 const BUSY_TICK: Duration = Duration::from_millis(1);
@@ -25,13 +26,14 @@ const BUSY_TICK: Duration = Duration::from_millis(1);
 const BUSY_BYTES: usize = 64 * 1024;
 /// The pause after a failed write, doubled up to the maximum while they fail.
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
-const MAX_BACKOFF: Duration = Duration::from_secs(5);
+const MAX_BACKOFF: Duration = IDLE_LOOK_EVERY;
 
 /// The thread's own part.
 #[derive(Debug)]
 pub(super) struct Run {
     shared: Arc<Shared>,
     queue: Arc<Queue>,
+    reporter: Reporter,
     notice: DropNotice,
     appender: Arc<Appender<FileSink>>,
     /// How long a record may wait for others before it is written.
@@ -48,6 +50,7 @@ impl Run {
     pub(super) fn new(
         shared: Arc<Shared>,
         queue: Arc<Queue>,
+        reporter: Reporter,
         notice: DropNotice,
         appender: Arc<Appender<FileSink>>,
         flush_interval: Duration,
@@ -56,6 +59,7 @@ impl Run {
         Self {
             shared,
             queue,
+            reporter,
             notice,
             appender,
             flush_interval,
@@ -84,27 +88,56 @@ impl Run {
                     self.sleep(bytes, mailbox);
                 }
                 (None, Some(end)) if Instant::now() >= end => return self.end(end),
-                (None, end) => self.pause(end),
+                (None, end) => {
+                    // What was written before the trouble is due all the same.
+                    let _told = self.sync(false);
+                    self.pause(end);
+                }
             }
         }
     }
 
     /// One round of writing. Returns how many bytes the queue held; none if the write failed.
     fn round(&mut self) -> Option<usize> {
+        let shared = Arc::clone(&self.shared);
+        let outcome = if self.is_synchronous {
+            shared.with_stream(|| self.round_with_lock())
+        } else {
+            self.round_with_lock()
+        };
+        self.tell_reports();
+        outcome
+    }
+
+    fn round_with_lock(&mut self) -> Option<usize> {
         let mut guard = self.shared.lock();
         let writer = guard.as_mut()?;
-        let outcome = writer.round();
-        let is_ok = outcome.is_ok();
-        self.shared.set_trouble(!is_ok);
+        let mut outcome = writer.round();
+        if outcome.is_ok() && self.shared.set_trouble(false) {
+            // Those who logged meanwhile have left their events to this thread.
+            outcome = writer.round();
+        }
         match outcome {
             Ok(bytes) => {
                 self.backoff = MIN_BACKOFF;
                 Some(bytes)
             }
             Err(error) => {
+                self.shared.set_trouble(true);
                 writer.tell(&error);
                 None
             }
+        }
+    }
+
+    /// Hands troubles to the hook, which may do what it likes: nothing is locked.
+    fn tell_reports(&mut self) {
+        let reports = match &mut *self.shared.lock() {
+            Some(writer) if writer.has_reports() => writer.take_reports(),
+            _ => return,
+        };
+        for report in reports {
+            self.reporter.report(&report);
         }
     }
 
@@ -142,6 +175,8 @@ impl Run {
         if let Some(writer) = &mut *guard {
             tell_of_sync(writer, &error);
         }
+        drop(guard);
+        self.tell_reports();
         Err(error.to_string())
     }
 
@@ -211,6 +246,9 @@ impl Run {
         let pending = writer.unsynced().take();
         if let Err(error) = pending.sync() {
             tell_of_sync(&mut writer, &error);
+        }
+        for report in writer.take_reports() {
+            self.reporter.report(&report);
         }
         writer.end_output(deadline);
         left

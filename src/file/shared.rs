@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use super::doorbell::Doorbell;
+use super::stream::Stream;
 use super::writer::Requests;
 use super::writer::Writer;
 use crate::queue::Wake as _;
@@ -19,6 +20,8 @@ pub(super) struct Shared {
     writer: Mutex<Option<Writer>>,
     /// The last write failed: only the thread tries again, and nobody waits for it.
     is_in_trouble: AtomicBool,
+    /// What callers and the thread write to, where that has a lock of its own.
+    stream: Option<Stream>,
     pub(super) requests: Arc<Requests>,
     pub(super) doorbell: Arc<Doorbell>,
 }
@@ -26,6 +29,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(writer: Writer, requests: Arc<Requests>, doorbell: Arc<Doorbell>) -> Self {
         Self {
+            stream: writer.output().stream(),
             writer: Mutex::new(Some(writer)),
             is_in_trouble: AtomicBool::new(false),
             requests,
@@ -35,31 +39,41 @@ impl Shared {
 
     /// Writes what is queued, on the calling thread, unless that has just failed.
     pub(super) fn write_now(&self) {
-        if self.is_in_trouble.load(Ordering::Acquire) {
+        if self.is_in_trouble.load(Ordering::SeqCst) {
             return;
         }
-        // A thread that panicked in here has left it poisoned; the worker says so.
-        let Ok(mut guard) = self.writer.lock() else {
-            return;
-        };
-        let Some(writer) = &mut *guard else { return };
-        if let Err(error) = writer.round() {
-            self.is_in_trouble.store(true, Ordering::Release);
-            writer.tell(&error);
-            drop(guard);
-            self.doorbell.wake();
-            return;
-        }
-        let is_due = writer.unsynced().due().is_some();
-        drop(guard);
-        if is_due {
+        let is_left = self.with_stream(|| {
+            // A thread that panicked in here has left it poisoned; the worker says so.
+            let Ok(mut guard) = self.writer.lock() else {
+                return false;
+            };
+            let Some(writer) = &mut *guard else {
+                return false;
+            };
+            if let Err(error) = writer.round() {
+                self.set_trouble(true);
+                writer.tell(&error);
+            }
+            writer.has_reports() || writer.unsynced().is_new()
+        });
+        // Telling of it, and waiting for the disk, is for the thread.
+        if is_left {
             self.doorbell.wake();
         }
     }
 
-    /// Says how the last round ended.
-    pub(super) fn set_trouble(&self, is_in_trouble: bool) {
-        self.is_in_trouble.store(is_in_trouble, Ordering::Release);
+    /// Holds the lock of a standard stream, which a thread that prints may hold when it logs, so that it
+    /// always comes before the writer's.
+    pub(super) fn with_stream<R>(&self, run: impl FnOnce() -> R) -> R {
+        match self.stream {
+            None => run(),
+            Some(stream) => stream.with_lock(run),
+        }
+    }
+
+    /// Says how the last round ended. Returns how the one before did.
+    pub(super) fn set_trouble(&self, is_in_trouble: bool) -> bool {
+        self.is_in_trouble.swap(is_in_trouble, Ordering::SeqCst)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Option<Writer>> {

@@ -18,6 +18,20 @@ impl Stream {
         }
     }
 
+    /// Runs something with the lock that [`write`](Self::write) takes; it may be taken twice by one thread.
+    pub(super) fn with_lock<R>(self, run: impl FnOnce() -> R) -> R {
+        match self {
+            Self::Stdout => {
+                let _lock = io::stdout().lock();
+                run()
+            }
+            Self::Stderr => {
+                let _lock = io::stderr().lock();
+                run()
+            }
+        }
+    }
+
     /// Writes a part of `bytes`, with the lock that the application's own prints take, so that neither
     /// stands in the middle of the other's lines.
     pub(super) fn write(self, bytes: &[u8]) -> io::Result<usize> {

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -27,7 +28,6 @@ use crate::queue::Merge;
 use crate::queue::Queue;
 use crate::stats::Health;
 use crate::sys::Timestamp;
-use crate::worker::Reporter;
 
 /// How much is gathered before a write.
 const WRITE_BYTES: usize = 256 * 1024;
@@ -42,10 +42,23 @@ pub(super) struct Frame {
 }
 
 /// What others ask of the writer, from any thread or signal handler.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Requests {
     pub(super) reopen: AtomicBool,
-    pub(super) roll: AtomicBool,
+    /// Lines logged at this time and later belong to the next file; [`NEVER`] for none.
+    pub(super) roll: AtomicI64,
+}
+
+/// No roll is asked for.
+const NEVER: i64 = i64::MAX;
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self {
+            reopen: AtomicBool::new(false),
+            roll: AtomicI64::new(NEVER),
+        }
+    }
 }
 
 impl fmt::Debug for Frame {
@@ -64,8 +77,11 @@ pub(super) struct Writer {
     frame: Frame,
     queue: Arc<Queue>,
     requests: Arc<Requests>,
-    reporter: Reporter,
+    /// Troubles that nobody was told of yet, one of a kind: who tells must not hold the writer.
+    reports: Vec<DeliveryError>,
     unsynced: Unsynced,
+    /// From when on lines belong to the next file because that was asked for.
+    roll_at: i64,
     chunks: Vec<Chunk>,
     merge: Merge,
     lines: Lines,
@@ -79,7 +95,6 @@ impl Writer {
         frame: Frame,
         queue: Arc<Queue>,
         requests: Arc<Requests>,
-        reporter: Reporter,
         unsynced: Unsynced,
     ) -> Self {
         let mut writer = Self {
@@ -87,8 +102,9 @@ impl Writer {
             frame,
             queue,
             requests,
-            reporter,
+            reports: Vec::new(),
             unsynced,
+            roll_at: NEVER,
             chunks: Vec::new(),
             merge: Merge::default(),
             lines: Lines::with_capacity(WRITE_BYTES),
@@ -120,8 +136,18 @@ impl Writer {
         self.report("file", text);
     }
 
+    /// Keeps a trouble for those who may tell of it; of one kind the latest.
     pub(super) fn report(&mut self, kind: &'static str, text: String) {
-        self.reporter.report(&DeliveryError::new(kind, text));
+        self.reports.retain(|report| report.kind() != kind);
+        self.reports.push(DeliveryError::new(kind, text));
+    }
+
+    pub(super) fn has_reports(&self) -> bool {
+        !self.reports.is_empty()
+    }
+
+    pub(super) fn take_reports(&mut self) -> Vec<DeliveryError> {
+        std::mem::take(&mut self.reports)
     }
 
     /// Writes what an earlier round left, then all that was queued before now. Returns how many bytes
@@ -129,14 +155,13 @@ impl Writer {
     pub(super) fn round(&mut self) -> io::Result<usize> {
         self.look(Instant::now());
         self.finish()?;
-        if self.requests.roll.swap(false, Ordering::AcqRel) {
-            self.roll(Timestamp::now());
-        }
+        let asked = self.requests.roll.swap(NEVER, Ordering::AcqRel);
+        self.roll_at = self.roll_at.min(asked);
         let bytes = self.queue.drain(&mut self.chunks);
         self.merge.add(&mut self.chunks);
         self.finish()?;
         let now = Timestamp::now();
-        if self.output.is_past(now) {
+        if self.roll_at != NEVER || self.output.is_past(now) {
             self.roll(now);
             self.write_out()?;
         }
@@ -185,7 +210,9 @@ impl Writer {
                 break;
             }
             let is_placed = is_placed && count == 0;
-            if !is_placed && self.output.is_due(self.lines.len(), record.len(), nanos) {
+            let is_due =
+                nanos >= self.roll_at || self.output.is_due(self.lines.len(), record.len(), nanos);
+            if is_due && !is_placed {
                 next_file = Some(nanos);
                 break;
             }
@@ -204,6 +231,7 @@ impl Writer {
 
     /// Closes the file and goes on in the next one, for lines from `at` on.
     fn roll(&mut self, at: Timestamp) {
+        self.roll_at = NEVER;
         let footer = text_of(self.frame.footer.as_deref());
         match self.output.roll(at, &footer) {
             Rolled::Nothing => {}
@@ -284,7 +312,7 @@ impl Writer {
         self.lines.begin_again(&text);
         self.output.began(&start, text.len());
         self.unsynced
-            .renamed(self.output.file().map(changed_folder));
+            .changed(self.output.file().map(changed_folder));
         self.tell_of_others();
     }
 

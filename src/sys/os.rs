@@ -117,10 +117,26 @@ fn take(signal: libc::c_int) {
         // SAFETY: the set is an empty one, and the signal is a known one.
         unsafe { libc::sigaddset(set, signal) };
     });
+    take_one(&only);
+}
+
+/// Does not wait, as another thread may have taken it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn take_one(only: &libc::sigset_t) {
+    let at_once = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the pointers are to values that outlive the call; none is asked for what was taken.
+    unsafe { libc::sigtimedwait(only, std::ptr::null_mut(), &raw const at_once) };
+}
+
+/// Waits if another thread has taken it since it was seen pending, until the next one.
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+fn take_one(only: &libc::sigset_t) {
     let mut taken = 0;
-    // SAFETY: both pointers are to values of this stack frame. The signal is pending and blocked, so
-    // the call returns at once.
-    unsafe { libc::sigwait(&raw const only, &raw mut taken) };
+    // SAFETY: both pointers are to values that outlive the call.
+    unsafe { libc::sigwait(only, &raw mut taken) };
 }
 
 #[cfg(not(unix))]

@@ -23,6 +23,7 @@ mod proxy;
 mod rendering;
 mod rolling;
 mod rolling_options;
+mod rolling_others;
 mod security;
 mod sharing;
 mod support;

@@ -90,6 +90,13 @@ fn options_that_contradict_each_other_are_refused_by_name() {
     refused(file().max_files(3), &[no_reason, "`max_file_size`"]);
     refused(named("app.old"), &["`file_pattern` is", no_reason]);
     refused(rolling("app.log"), &[no_reason]);
+    for (path, own) in [("app-1.log", "app-%i.log"), ("app-1.log", "./app-%i.log")] {
+        let own = own.replace("./", &format!("{}/", folder.path().display()));
+        let file = FileLayer::builder(folder.file(path))
+            .file_pattern(own)
+            .max_file_size(9);
+        refused(file, &["the log file is", "none of the archives"]);
+    }
     let by_year = "app-%d{yyyy}.log";
     refused(
         named(by_year).max_file_size(9),

@@ -1,0 +1,412 @@
+//! Rolling beside others: two layers on one file, files in the way, archives that somebody else has touched.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+#[cfg(all(unix, any(feature = "cron", feature = "gzip")))]
+use std::time::Duration;
+#[cfg(all(unix, feature = "cron"))]
+use std::time::Instant;
+
+use tracing_kafka::FileLayer;
+use tracing_kafka::FileLayerBuilder;
+use tracing_kafka::Fsync;
+use tracing_kafka::OverflowPolicy;
+use tracing_subscriber::prelude::*;
+
+use crate::support::Folder;
+use crate::support::LONG;
+use crate::support::pattern;
+use crate::support::wait_until;
+
+fn lossless(builder: FileLayerBuilder) -> FileLayerBuilder {
+    builder
+        .layout(pattern("%m"))
+        .overflow(OverflowPolicy::Block { max_wait: LONG })
+        .on_error(|error| println!("on_error: {error}"))
+}
+
+fn layer(path: &Path) -> FileLayerBuilder {
+    lossless(FileLayer::builder(path))
+}
+
+fn rolling(folder: &Folder, name: &str) -> FileLayerBuilder {
+    lossless(FileLayer::rolling(folder.file(name).to_str().unwrap()))
+}
+
+fn dispatch(layer: FileLayer) -> tracing::Dispatch {
+    tracing::Dispatch::new(tracing_subscriber::registry().with(layer))
+}
+
+fn log(dispatch: &tracing::Dispatch, text: &str) {
+    tracing::dispatcher::with_default(dispatch, || tracing::info!("{text}"));
+}
+
+fn files(folder: &Folder) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder.path()).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn names(folder: &Folder) -> Vec<String> {
+    let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+    files(folder).into_iter().map(name).collect()
+}
+
+#[cfg(feature = "gzip")]
+fn unpacked(path: &Path) -> String {
+    let file = fs::File::open(path).unwrap();
+    if path.extension() == Some("gz".as_ref()) {
+        std::io::read_to_string(flate2::read::GzDecoder::new(file)).unwrap()
+    } else {
+        std::io::read_to_string(file).unwrap()
+    }
+}
+
+/// Two layers write numbered lines into one file, or what is one at first; all have to be there, once.
+#[cfg(feature = "gzip")]
+fn two_writers(folder: &Folder, builder: impl Fn() -> FileLayerBuilder) {
+    const LINES: usize = 20_000;
+    let guards = std::thread::scope(|scope| {
+        let threads = ["first", "second"].map(|who| {
+            let (file, guard) = builder().build().unwrap();
+            let dispatch = dispatch(file);
+            scope.spawn(move || {
+                for number in 0..LINES {
+                    log(&dispatch, &format!("{who} {number}"));
+                    if number % 100 == 0 {
+                        std::thread::park_timeout(Duration::from_millis(2));
+                    }
+                }
+                guard
+            })
+        });
+        threads.map(|thread| thread.join().unwrap())
+    });
+    for guard in guards {
+        assert_eq!(guard.shutdown(LONG).stats.delivered, LINES as u64);
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for file in files(folder) {
+        lines.extend(unpacked(&file).lines().map(str::to_owned));
+    }
+    // The one that comes later may take the middle of the other's write for a torn line.
+    lines.retain(|line| !line.is_empty());
+    lines.sort();
+    let mut expected: Vec<String> = Vec::new();
+    for who in ["first", "second"] {
+        expected.extend((0..LINES).map(|number| format!("{who} {number}")));
+    }
+    expected.sort();
+    assert_eq!(lines.len(), expected.len());
+    assert!(lines == expected, "lines are torn");
+}
+
+#[test]
+#[cfg(all(unix, feature = "gzip"))]
+fn two_layers_on_one_compressed_log_lose_nothing() {
+    let folder = Folder::new();
+    let path = folder.file("app.log");
+    two_writers(&folder, || {
+        layer(&path)
+            .file_pattern("app-%i.log.gz")
+            .max_file_size(20_000)
+    });
+}
+
+#[test]
+#[cfg(all(unix, feature = "gzip"))]
+fn two_layers_on_one_pattern_lose_nothing() {
+    let folder = Folder::new();
+    two_writers(&folder, || {
+        rolling(&folder, "app-%i.log.gz").max_file_size(20_000)
+    });
+}
+
+#[test]
+#[cfg(unix)]
+fn a_file_that_another_layer_writes_to_is_not_deleted() {
+    let folder = Folder::new();
+    let limited = || {
+        rolling(&folder, "app-%i.log")
+            .max_file_size(1000)
+            .max_total_size(100)
+    };
+    let (first, first_guard) = limited().build().unwrap();
+    let dispatch = dispatch(first);
+    (0..30).for_each(|number| log(&dispatch, &format!("a line with the number {number}")));
+    first_guard.flush(LONG).unwrap();
+    limited().exclusive(true).build().unwrap_err();
+    let (_second, second_guard) = limited().build().unwrap();
+    second_guard.shutdown(LONG);
+    let found = names(&folder);
+    assert!(found.contains(&"app-1.log".to_owned()), "{found:?}");
+    assert_eq!(
+        fs::read_to_string(folder.file("app-1.log"))
+            .unwrap()
+            .lines()
+            .count(),
+        30
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn files_that_were_rolled_are_let_go_of() {
+    let folder = Folder::new();
+    let (file, guard) = layer(&folder.file("app.log"))
+        .file_pattern("app-%i.log")
+        .max_file_size(3)
+        .max_files(2)
+        .fsync(Fsync::OnFlush)
+        .build()
+        .unwrap();
+    let dispatch = dispatch(file);
+    (0..200).for_each(|number| log(&dispatch, &number.to_string()));
+    wait_until("the last line", || guard.stats().delivered == 200);
+    // Without a flush, which would let go of all of them.
+    wait_until("the files to be closed", || {
+        let open = fs::read_dir("/proc/self/fd").unwrap();
+        let targets = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        targets
+            .filter(|target| target.starts_with(folder.path()))
+            .count()
+            <= 3
+    });
+}
+
+#[test]
+#[cfg(all(unix, feature = "cron"))]
+fn a_file_that_cannot_be_opened_again_is_not_tried_without_end() {
+    let folder = Folder::new();
+    let path = folder.file("app.log");
+    let errors = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&errors);
+    let (file, guard) = layer(&path)
+        .roll_cron("* * * * * ?")
+        .file_pattern("app-%d{HHmmss}-%i.log")
+        .on_error(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        })
+        .build()
+        .unwrap();
+    let dispatch = dispatch(file);
+    log(&dispatch, "before");
+    guard.flush(LONG).unwrap();
+    let moved = folder.file("moved");
+    fs::rename(&path, &moved).unwrap();
+    if fs::create_dir(&path).is_err() {
+        // The layer was quicker.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+    }
+    let start = Instant::now();
+    wait_until("some boundaries", || {
+        start.elapsed() > Duration::from_millis(2500)
+    });
+    for number in 0..1000 {
+        log(&dispatch, &number.to_string());
+    }
+    guard.flush(LONG).unwrap();
+    let errors = errors.load(Ordering::Relaxed);
+    assert!((1..100).contains(&errors), "{errors} errors");
+    fs::remove_dir(&path).unwrap();
+    wait_until("the new file", || path.is_file());
+    assert_eq!(guard.shutdown(LONG).stats.delivered, 1001);
+}
+
+#[test]
+#[cfg(feature = "gzip")]
+fn an_archive_that_is_there_already_is_not_replaced_and_holds_nothing_up() {
+    let folder = Folder::new();
+    // The first two names are taken, by archives of another process say.
+    fs::write(folder.file("app-1.log.gz"), "one").unwrap();
+    let (file, guard) = rolling(&folder, "app-%i.log.gz")
+        .max_file_size(3)
+        .build()
+        .unwrap();
+    let dispatch = dispatch(file);
+    log(&dispatch, "a");
+    guard.flush(LONG).unwrap();
+    // The current file is `app-2.log`.
+    fs::write(folder.file("app-2.log.gz"), "two").unwrap();
+    (0..2).for_each(|_| log(&dispatch, "b"));
+    guard.shutdown(LONG);
+    let expected = [
+        "app-1.log.gz",
+        "app-2.log.1.gz",
+        "app-2.log.gz",
+        "app-3.log.gz",
+        "app-4.log",
+    ];
+    assert_eq!(names(&folder), expected);
+    assert_eq!(
+        fs::read_to_string(folder.file("app-2.log.gz")).unwrap(),
+        "two"
+    );
+    assert_eq!(unpacked(&folder.file("app-2.log.1.gz")), "a\n");
+}
+
+#[test]
+#[cfg(feature = "gzip")]
+fn direct_files_that_were_left_uncompressed_are_compressed_by_the_next_process() {
+    let folder = Folder::new();
+    fs::write(folder.file("app-1.log"), "one\n").unwrap();
+    fs::write(folder.file("app-2.log"), "two\n").unwrap();
+    // Somebody has unpacked an archive to look into it.
+    fs::write(folder.file("app-3.log"), "three\n").unwrap();
+    fs::write(folder.file("app-3.log.gz"), "three, compressed").unwrap();
+    let (_file, guard) = rolling(&folder, "app-%i.log.gz")
+        .max_file_size(3)
+        .build()
+        .unwrap();
+    guard.shutdown(LONG);
+    let expected = [
+        "app-1.log.gz",
+        "app-2.log.gz",
+        "app-3.log",
+        "app-3.log.gz",
+        "app-4.log",
+    ];
+    assert_eq!(names(&folder), expected);
+    assert_eq!(unpacked(&folder.file("app-1.log.gz")), "one\n");
+    assert_eq!(
+        fs::read_to_string(folder.file("app-3.log.gz")).unwrap(),
+        "three, compressed"
+    );
+}
+
+#[test]
+#[cfg(all(unix, feature = "gzip"))]
+fn a_link_in_the_place_of_a_rolled_file_is_not_followed() {
+    let folder = Folder::new();
+    let elsewhere = Folder::new();
+    fs::write(elsewhere.file("secret"), "secret").unwrap();
+    let link = folder.file("app.log.1700000000.1700000001000000000.roll");
+    std::os::unix::fs::symlink(elsewhere.file("secret"), &link).unwrap();
+    let (_file, guard) = layer(&folder.file("app.log"))
+        .file_pattern("app-%i.log.gz")
+        .max_file_size(100)
+        .build()
+        .unwrap();
+    guard.shutdown(LONG);
+    assert_eq!(
+        names(&folder),
+        ["app.log", "app.log.1700000000.1700000001000000000.roll"]
+    );
+}
+
+#[test]
+#[cfg(all(unix, feature = "gzip"))]
+fn an_archive_has_the_mode_of_its_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new();
+    let path = folder.file("app.log");
+    fs::write(&path, "private\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let (_file, guard) = layer(&path)
+        .file_pattern("app-%i.log.gz")
+        .roll_on_startup(1)
+        .build()
+        .unwrap();
+    guard.shutdown(LONG);
+    let mode = fs::metadata(folder.file("app-1.log.gz"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o7777, 0o600);
+}
+
+#[test]
+fn a_roll_that_is_asked_for_stands_between_the_lines_before_it_and_after_it() {
+    let folder = Folder::new();
+    let path = folder.file("app.log");
+    let (file, guard) = layer(&path)
+        .file_pattern("app-%i.log")
+        .max_file_size(1_000_000)
+        .build()
+        .unwrap();
+    let handle = file.handle();
+    let dispatch = dispatch(file);
+    log(&dispatch, "before");
+    handle.roll();
+    log(&dispatch, "after");
+    guard.shutdown(LONG);
+    assert_eq!(
+        fs::read_to_string(folder.file("app-1.log")).unwrap(),
+        "before\n"
+    );
+    assert_eq!(fs::read_to_string(path).unwrap(), "after\n");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_hook_may_wait_for_those_who_log() {
+    let folder = Folder::new();
+    let link = folder.file("latest");
+    let busy = Arc::new(Mutex::new(()));
+    let hooks = Arc::new(AtomicUsize::new(0));
+    let (same, counter) = (Arc::clone(&busy), Arc::clone(&hooks));
+    let (file, guard) = layer(&folder.file("app.log"))
+        .file_pattern("app-%i.log")
+        .max_file_size(10)
+        .latest_link(&link)
+        .synchronous()
+        .on_error(move |_| {
+            let _waits = same.lock().unwrap();
+            counter.fetch_add(1, Ordering::Relaxed);
+        })
+        .build()
+        .unwrap();
+    let dispatch = dispatch(file);
+    fs::remove_file(&link).unwrap();
+    fs::write(&link, "no link any more").unwrap();
+    let lock = busy.lock().unwrap();
+    (0..100).for_each(|number| log(&dispatch, &format!("line {number}")));
+    assert_eq!(guard.stats().delivered, 100);
+    drop(lock);
+    wait_until("the hook", || hooks.load(Ordering::Relaxed) > 0);
+}
+
+#[test]
+fn a_synchronous_layer_is_whole_under_many_threads_and_rolls() {
+    let folder = Folder::new();
+    let (file, guard) = layer(&folder.file("app.log"))
+        .file_pattern("app-%05i.log")
+        .max_file_size(20_000)
+        .synchronous()
+        .build()
+        .unwrap();
+    let dispatch = dispatch(file);
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let dispatch = &dispatch;
+            scope.spawn(move || {
+                (0..5000).for_each(|number| log(dispatch, &format!("{thread} {number}")));
+            });
+        }
+    });
+    assert_eq!(
+        guard.stats().delivered,
+        40_000,
+        "nothing waits for the thread"
+    );
+    guard.shutdown(LONG);
+    let text: String = files(&folder)
+        .iter()
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let mut next = [0; 8];
+    for line in text.lines() {
+        let (thread, number) = line.split_once(' ').unwrap();
+        let thread: usize = thread.parse().unwrap();
+        assert_eq!(number.parse(), Ok(next[thread]), "{line}");
+        next[thread] += 1;
+    }
+    assert_eq!(next, [5000; 8]);
+}
