@@ -334,6 +334,11 @@ impl Queue {
         self.format_failures.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// Whether this thread's shard holds an event.
+    pub(crate) fn has_own(&self) -> bool {
+        self.shard().lock().queued > 0
+    }
+
     #[inline]
     fn shard(&self) -> &Shard {
         #[expect(

@@ -122,7 +122,8 @@ impl FileLayerBuilder {
     }
 
     /// Sets a text that every file begins with, rendered when the file is made. It is no event, and is
-    /// not counted. A file that has something in it already gets none. Defaults to none.
+    /// not counted. A file that has something in it already gets none. A file with nothing else in it is
+    /// not rolled by the layer that made it. Defaults to none.
     ///
     /// Of a pattern, what needs no event is of use here: `%d`, `%pid`, literals.
     pub fn header(mut self, layout: impl Layout) -> Self {

@@ -178,16 +178,21 @@ impl Roller {
     ) -> io::Result<Start> {
         let path = file.path().to_owned();
         let pending = Pending::roll(&path, self.date(at), Timestamp::now())?;
-        let (next, start) = LogFile::open(path.clone(), access).inspect_err(|_| {
-            // The old file gets its name back, and the lines go on in it.
-            let _stays_aside = pending.undo();
-        })?;
-        replace(file, next, footer);
+        let next = LogFile::open(path.clone(), access);
+        if next.is_err() && pending.undo().is_ok() {
+            // The old file has its name back, and the lines go on in it.
+            return next.map(|(_, start)| start);
+        }
+        let next = next.map(|(next, start)| {
+            replace(file, next, footer);
+            start
+        });
+        // After the old file was let go of, or it would have to wait.
         self.archivist.ask(Job::Rolled {
             pending: Some(pending),
             current: path,
         });
-        Ok(start)
+        next
     }
 
     fn roll_direct(

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tracing::Level;
 
+use super::doorbell::Doorbell;
 use super::output::IDLE_LOOK_EVERY;
 use super::shared::Shared;
 use super::sink::FileSink;
@@ -15,6 +16,7 @@ use crate::layer::Appender;
 use crate::queue::Queue;
 use crate::stats::Observe as _;
 use crate::sys::Timestamp;
+use crate::sys::deadline_after;
 use crate::worker::DropNotice;
 use crate::worker::Flush;
 use crate::worker::Mailbox;
@@ -198,7 +200,6 @@ impl Run {
             doorbell.wait(idle);
             return;
         }
-        let tick = idle.map_or(self.flush_interval, |idle| idle.min(self.flush_interval));
         if self.quiet_rounds >= 2 && !self.notice.is_owed() && self.queue.park() {
             let is_rung = doorbell.wait(idle);
             self.queue.unpark();
@@ -208,7 +209,27 @@ impl Run {
             }
         }
         if !mailbox.has_letters() {
-            doorbell.wait(Some(tick));
+            self.linger(&doorbell);
+        }
+    }
+
+    /// Lets lines wait for others, and looks after the file meanwhile.
+    fn linger(&mut self, doorbell: &Doorbell) {
+        let end = deadline_after(self.flush_interval);
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let idle = self.idle_limit().unwrap_or(left);
+            if doorbell.wait(Some(left.min(idle))) || left <= idle {
+                return;
+            }
+            let is_enough = match &mut *self.shared.lock() {
+                Some(writer) => writer.look_only(),
+                None => false,
+            };
+            self.tell_reports();
+            if !is_enough {
+                return;
+            }
         }
     }
 

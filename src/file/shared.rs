@@ -50,6 +50,9 @@ impl Shared {
             let Some(writer) = &mut *guard else {
                 return false;
             };
+            if !writer.has_own() {
+                return false;
+            }
             if let Err(error) = writer.round() {
                 self.set_trouble(true);
                 writer.tell(&error);

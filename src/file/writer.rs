@@ -150,6 +150,20 @@ impl Writer {
         std::mem::take(&mut self.reports)
     }
 
+    /// Whether an event of this thread waits: others may have written it with theirs.
+    pub(super) fn has_own(&self) -> bool {
+        self.queue.has_own()
+    }
+
+    /// Looks after the file while lines may still wait. Returns false if a round is needed.
+    pub(super) fn look_only(&mut self) -> bool {
+        let now = Instant::now();
+        self.look(now);
+        let is_due = self.unsynced.due().is_some_and(|due| due <= now);
+        let is_new = !self.lines.is_empty();
+        !is_due && !is_new && !self.output.is_past(Timestamp::now())
+    }
+
     /// Writes what an earlier round left, then all that was queued before now. Returns how many bytes
     /// the queue held.
     pub(super) fn round(&mut self) -> io::Result<usize> {

@@ -60,6 +60,26 @@ fn a_line_is_written_without_a_flush() {
 }
 
 #[test]
+fn a_line_waits_as_long_as_it_may_and_the_file_is_looked_after_meanwhile() {
+    let folder = Folder::new();
+    let path = folder.file("app.log");
+    let (layer, guard) = FileLayer::builder(&path)
+        .layout(pattern("%m"))
+        .flush_interval(LONG)
+        .build()
+        .unwrap();
+    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
+    tracing::dispatcher::with_default(&dispatch, || tracing::info!("line"));
+    for moved in ["one", "two"] {
+        std::fs::rename(&path, folder.file(moved)).unwrap();
+        wait_until("the new file", || path.exists());
+    }
+    assert_eq!(guard.stats().queued, 1, "it is written now, and not before");
+    guard.flush(LONG).unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "line\n");
+}
+
+#[test]
 fn eight_threads_lose_and_tear_nothing_and_keep_their_order() {
     let folder = Folder::new();
     let path = folder.file("app.log");
