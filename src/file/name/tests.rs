@@ -451,7 +451,7 @@ fn time_of(key: &Path, count: usize) -> Option<Timestamp> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, max_global_rejects: 100_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, max_global_rejects: 100_000, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_printed_is_read(

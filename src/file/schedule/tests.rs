@@ -370,7 +370,7 @@ fn holds(schedule: &Schedule, time: Timestamp) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn periods_follow_each_other_without_end(
