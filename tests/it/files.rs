@@ -69,6 +69,9 @@ fn a_line_waits_as_long_as_it_may_and_the_file_is_looked_after_meanwhile() {
         .build()
         .unwrap();
     let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer));
+    tracing::dispatcher::with_default(&dispatch, || tracing::info!("first"));
+    // The round in which the thread starts writes whatever is there by then; the ones after it wait.
+    guard.flush(LONG).unwrap();
     tracing::dispatcher::with_default(&dispatch, || tracing::info!("line"));
     for moved in ["one", "two"] {
         std::fs::rename(&path, folder.file(moved)).unwrap();
