@@ -30,6 +30,7 @@ use crate::stats::REASONS;
 use crate::stats::Stats;
 use crate::sys::ThreadRole;
 use crate::sys::deadline_after;
+use crate::sys::prefetch_behind;
 use crate::sys::thread_role;
 
 mod budget;
@@ -568,6 +569,7 @@ impl Inner {
     fn append(&mut self, lost: &AtomicU64, stamp: Stamp, payload: &[u8]) {
         let sequence = self.accepted + lost.load(Ordering::Relaxed);
         frame::append(&mut self.current, stamp, sequence, payload);
+        prefetch_behind(&self.current);
         self.accepted += 1;
         self.queued += 1;
     }

@@ -8,6 +8,8 @@ use std::time::UNIX_EPOCH;
 
 mod os;
 
+pub(crate) use os::prefetch_behind;
+
 /// A point on the wall clock: whole seconds since the Unix epoch and the nanoseconds after them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timestamp {
@@ -131,18 +133,31 @@ pub(crate) fn thread_role() -> ThreadRole {
     ROLE.with(Cell::get)
 }
 
-/// Runs `write` as if on a thread of `role`, without the signals that a write may raise.
-pub(crate) fn as_writer<R>(role: ThreadRole, write: impl FnOnce() -> R) -> R {
-    /// Gives the thread its own role back, after a panic too.
-    struct Restore(ThreadRole);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            set_thread_role(self.0);
+/// The running thread as one of `role` that writes, until it is dropped: the signals that a write may
+/// raise do not reach it.
+pub(crate) struct WriterTurn {
+    muted: os::MutedWrites,
+    role_before: ThreadRole,
+}
+
+impl WriterTurn {
+    pub(crate) fn begin(role: ThreadRole) -> Self {
+        Self {
+            muted: os::MutedWrites::begin(),
+            role_before: ROLE.with(|cell| cell.replace(role)),
         }
     }
-    let _muted = os::MutedWrites::begin();
-    let _restore = Restore(ROLE.with(|cell| cell.replace(role)));
-    write()
+
+    /// Ends it after writes that have all succeeded: such writes raise nothing.
+    pub(crate) fn end_well(mut self) {
+        self.muted.nothing_was_raised();
+    }
+}
+
+impl Drop for WriterTurn {
+    fn drop(&mut self) {
+        set_thread_role(self.role_before);
+    }
 }
 
 /// The number inside the running thread's `ThreadId`, as `%tid` prints it.

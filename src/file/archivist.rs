@@ -20,7 +20,7 @@ use super::archive::Archives;
 use super::pending::Pending;
 use crate::error::DeliveryError;
 use crate::sys::ThreadRole;
-use crate::sys::as_writer;
+use crate::sys::WriterTurn;
 use crate::worker::Reporter;
 
 /// The pause after a failure, doubled up to the maximum while they go on.
@@ -68,7 +68,8 @@ impl Archivist {
         thread::Builder::new()
             .name("tracing-kafka-roll".to_owned())
             .spawn(move || {
-                as_writer(ThreadRole::File, || work.run(&inbox));
+                let _turn = WriterTurn::begin(ThreadRole::File);
+                work.run(&inbox);
                 drop(alive);
             })?;
         Ok(Self {

@@ -34,7 +34,6 @@ use crate::layout::PatternLayout;
 use crate::queue::Queue;
 use crate::queue::Wake;
 use crate::sys::ThreadRole;
-use crate::sys::as_writer;
 use crate::worker;
 use crate::worker::DropNotice;
 use crate::worker::ErrorHook;
@@ -292,7 +291,7 @@ impl FileLayerBuilder {
             queue,
             self.shutdown_timeout,
             || Ok(()),
-            move |(), mailbox| as_writer(ThreadRole::File, || run.run(mailbox)),
+            move |(), mailbox| run.run(mailbox),
         )
         .map_err(BuildError::thread)?;
         Ok((FileLayer { appender, shared }, guard))

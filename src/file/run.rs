@@ -15,7 +15,9 @@ use super::writer::Writer;
 use crate::layer::Appender;
 use crate::queue::Queue;
 use crate::stats::Observe as _;
+use crate::sys::ThreadRole;
 use crate::sys::Timestamp;
+use crate::sys::WriterTurn;
 use crate::sys::deadline_after;
 use crate::worker::DropNotice;
 use crate::worker::Flush;
@@ -74,6 +76,7 @@ impl Run {
 
     /// Works until the shutdown that `mailbox` announces. Returns how many records it gave up.
     pub(super) fn run(mut self, mailbox: &Mailbox) -> u64 {
+        let _turn = WriterTurn::begin(ThreadRole::File);
         loop {
             // The flushes first: what they wait for was queued before they were asked for.
             self.flushes.extend(mailbox.take_flushes());

@@ -37,32 +37,37 @@ impl Shared {
         }
     }
 
-    /// Writes what is queued, on the calling thread, unless that has just failed.
-    pub(super) fn write_now(&self) {
+    /// Writes what is queued, on the calling thread, unless that has just failed. Returns whether no write
+    /// has failed now.
+    pub(super) fn write_now(&self) -> bool {
         if self.is_in_trouble.load(Ordering::SeqCst) {
-            return;
+            return true;
         }
-        let is_left = self.with_stream(|| {
+        let (is_well, is_left) = self.with_stream(|| {
             // A thread that panicked in here has left it poisoned; the worker says so.
             let Ok(mut guard) = self.writer.lock() else {
-                return false;
+                return (true, false);
             };
-            let Some(writer) = &mut *guard else {
-                return false;
-            };
-            if !writer.has_own() {
-                return false;
+            match &mut *guard {
+                Some(writer) if writer.has_own() => self.round(writer),
+                _ => (true, false),
             }
-            if let Err(error) = writer.round() {
-                self.set_trouble(true);
-                writer.tell(&error);
-            }
-            writer.has_reports() || writer.unsynced().is_new()
         });
         // Telling of it, and waiting for the disk, is for the thread.
         if is_left {
             self.doorbell.wake();
         }
+        is_well
+    }
+
+    /// A caller's round: whether all went well, and whether something is left for the thread.
+    fn round(&self, writer: &mut Writer) -> (bool, bool) {
+        if let Err(error) = writer.round() {
+            self.set_trouble(true);
+            writer.tell(&error);
+        }
+        let is_well = !writer.has_reports();
+        (is_well, !is_well || writer.unsynced().is_new())
     }
 
     /// Holds the lock of a standard stream, which a thread that prints may hold when it logs, so that it

@@ -13,7 +13,7 @@ use crate::queue::Queue;
 use crate::queue::Stamp;
 use crate::stats::DropReason;
 use crate::sys::ThreadRole;
-use crate::sys::as_writer;
+use crate::sys::WriterTurn;
 
 /// The queue of one file layer.
 #[derive(Debug)]
@@ -79,5 +79,10 @@ impl Sink for FileSink {
 /// moment.
 #[cold]
 fn write(writer: &Shared) {
-    contained(|| as_writer(ThreadRole::File, || writer.write_now()));
+    contained(|| {
+        let turn = WriterTurn::begin(ThreadRole::File);
+        if writer.write_now() {
+            turn.end_well();
+        }
+    });
 }
