@@ -134,6 +134,9 @@ fn child_process() {
         "limit" => play_limit(&folder, false),
         "limit_synchronous" => play_limit(&folder, true),
         "killed" => play_killed(&folder),
+        #[cfg(feature = "gzip")]
+        "killed_again" => play_killed_again(&folder),
+        "no_handles" => play_no_handles(&folder),
         "stdout" => play_stream(FileLayer::stdout()),
         "stderr" => play_stream(FileLayer::stderr()),
         "exit" => play_exit(&folder),
@@ -411,6 +414,171 @@ fn play_killed(folder: &Path) {
             fs::rename(folder.join("part"), folder.join("flushed")).unwrap();
         }
     }
+}
+
+/// Names the turn that a child plays.
+#[cfg(feature = "gzip")]
+const TURN: &str = "TRACING_KAFKA_TEST_TURN";
+
+/// One process after the other is killed while a rolled file is in this or that state, on the same files.
+#[test]
+#[cfg(feature = "gzip")]
+fn kills_while_files_are_rolled_and_compressed_lose_and_double_nothing() {
+    let folder = Folder::new("killed_again");
+    fs::create_dir(folder.file("said")).unwrap();
+    let states = ["roll", "part", "gz", "part", "gz", "roll"];
+    for (turn, state) in states.iter().enumerate() {
+        let mut child = child("killed_again", &folder, |command| {
+            command.env(TURN, turn.to_string());
+        });
+        let said = folder.file(&format!("said/{turn}"));
+        wait_until("the flush", || said.exists());
+        // Some states last for microseconds: a turn that has not met its own is killed all the same.
+        let until = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < until && !pending(&folder).iter().any(|name| name.ends_with(state)) {
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let (_file, guard) = compressing(&folder.0).build().unwrap();
+    guard.shutdown(LONG);
+    assert_eq!(pending(&folder), [""; 0], "all is archived");
+    assert_turns(&folder, states.len());
+}
+
+/// What is rolled and no archive yet.
+#[cfg(feature = "gzip")]
+fn pending(folder: &Folder) -> Vec<String> {
+    let entries = fs::read_dir(&folder.0).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with("app.log.")).collect()
+}
+
+/// Each turn has left all that it had flushed and nothing twice; what was torn is alone on its line.
+#[cfg(feature = "gzip")]
+#[track_caller]
+fn assert_turns(folder: &Folder, turns: usize) {
+    let mut archives: Vec<_> = fs::read_dir(&folder.0)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension() == Some("gz".as_ref()))
+        .collect();
+    archives.sort();
+    assert!(archives.len() > turns, "{archives:?}");
+    let unpack = |path: &PathBuf| {
+        let file = flate2::read::GzDecoder::new(fs::File::open(path).unwrap());
+        std::io::read_to_string(file).unwrap()
+    };
+    let mut text: String = archives.iter().map(unpack).collect();
+    text.push_str(&read(&folder.file("app.log")));
+
+    let mut lines = text.lines().peekable();
+    for turn in 0..turns {
+        let mut count = 0;
+        let line = |number: usize| format!("{turn} {number} end");
+        while lines.next_if(|found| **found == line(count)).is_some() {
+            count += 1;
+        }
+        let _torn = lines.next_if(|found| line(count).starts_with(*found));
+        let flushed: usize = read(&folder.file(&format!("said/{turn}"))).parse().unwrap();
+        assert!(count >= flushed, "turn {turn}: {count} of {flushed}");
+    }
+    assert_eq!(lines.next(), None);
+}
+
+#[cfg(feature = "gzip")]
+fn compressing(folder: &Path) -> tracing_kafka::FileLayerBuilder {
+    FileLayer::builder(folder.join("app.log"))
+        .layout(pattern("%m"))
+        .file_pattern("app-%05i.log.gz")
+        .max_file_size(50_000)
+        .overflow(OverflowPolicy::Block { max_wait: LONG })
+}
+
+#[cfg(feature = "gzip")]
+fn play_killed_again(folder: &Path) {
+    let turn = std::env::var(TURN).unwrap();
+    let (file, guard) = compressing(folder).build().unwrap();
+    let _default = tracing_subscriber::registry().with(file).set_default();
+    for number in 0.. {
+        tracing::info!("{turn} {number} end");
+        if number % 100 == 0 {
+            // Not faster than it is compressed.
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        if number == 20_000 {
+            guard.flush(LONG).unwrap();
+            fs::write(folder.join("part"), (number + 1).to_string()).unwrap();
+            fs::rename(folder.join("part"), folder.join("said").join(&turn)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_roll_that_fails_half_way_is_undone_told_once_and_made_up_for() {
+    let folder = Folder::new("no_handles");
+    play("no_handles", &folder, |_| {});
+}
+
+/// No file can be opened for a while: the old one is renamed by then.
+fn play_no_handles(folder: &Path) {
+    use rustix::process::Resource;
+    use rustix::process::Rlimit;
+    use rustix::process::getrlimit;
+    use rustix::process::setrlimit;
+    let path = folder.join("app.log");
+    let (sender, told) = mpsc::channel();
+    let (file, guard) = FileLayer::builder(&path)
+        .layout(pattern("%m"))
+        .file_pattern("app-%i.log")
+        .max_file_size(20)
+        .on_error(move |error| {
+            let _ended = sender.send(error.to_string());
+        })
+        .build()
+        .unwrap();
+    let _default = tracing_subscriber::registry().with(file).set_default();
+    let log = |number: usize| {
+        tracing::info!("line {number:03}");
+        guard.flush(LONG).unwrap();
+    };
+    let lines_up_to = |number: usize| {
+        let lines: Vec<_> = (0..number)
+            .map(|number| format!("line {number:03}\n"))
+            .collect();
+        lines.concat()
+    };
+    (0..2).for_each(log);
+    let before = getrlimit(Resource::Nofile);
+    let none = Rlimit {
+        current: Some(0),
+        maximum: before.maximum,
+    };
+    setrlimit(Resource::Nofile, none).unwrap();
+    (2..5).for_each(log);
+    setrlimit(Resource::Nofile, before).unwrap();
+    let error = told.recv_timeout(LONG).unwrap();
+    assert!(error.contains("cannot roll"), "{error}");
+    assert!(error.contains(path.to_str().unwrap()), "{error}");
+    assert_eq!(told.try_iter().count(), 0, "it is told once");
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 1, "undone");
+    assert_eq!(read(&path), lines_up_to(5));
+
+    let mut number = 5;
+    wait_until("the roll", || {
+        log(number);
+        number += 1;
+        number > 6 && folder.join("app-1.log").exists()
+    });
+    let report = guard.shutdown(LONG);
+    assert_eq!(report.stats.delivered, number as u64, "{report}");
+    assert_eq!(report.stats.dropped.total(), 0, "{report}");
+    let numbers = 1..fs::read_dir(folder).unwrap().count();
+    let archives: String = numbers
+        .map(|index| read(&folder.join(format!("app-{index}.log"))))
+        .collect();
+    assert_eq!(archives + &read(&path), lines_up_to(number));
 }
 
 #[test]

@@ -65,16 +65,18 @@ pub(super) struct Archives {
     pub(super) access: Access,
     /// Files have their archive's name from the beginning.
     pub(super) is_direct: bool,
+    /// Set when the time for a shutdown is over: what is under way is left to the next process.
+    pub(super) stop: Arc<AtomicBool>,
 }
 
 impl Archives {
     /// Brings a rolled file to its place, from wherever an earlier attempt has left it.
-    pub(super) fn archive(&self, pending: &Pending, stop: &AtomicBool) -> io::Result<()> {
+    pub(super) fn archive(&self, pending: &Pending) -> io::Result<()> {
         let (source, codec) = match compressed(pending) {
             Some(done) => done,
             None => match self.names.codec() {
                 None => (pending.path(Stage::Rolled), None),
-                Some(codec) => match self.compress(pending, codec, stop) {
+                Some(codec) => match self.compress(pending, codec) {
                     // Somebody has removed it.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         return remove(&pending.path(Stage::Part));
@@ -133,7 +135,7 @@ impl Archives {
         found.into_iter().map(roll).collect()
     }
 
-    fn compress(&self, pending: &Pending, codec: Codec, stop: &AtomicBool) -> io::Result<PathBuf> {
+    fn compress(&self, pending: &Pending, codec: Codec) -> io::Result<PathBuf> {
         let part = pending.path(Stage::Part);
         let whole = pending.path(Stage::Compressed(codec));
         let source = open::rolled(&pending.path(Stage::Rolled))?;
@@ -144,7 +146,7 @@ impl Archives {
         remove(&part)?;
         let target = open::create_private(&part)?;
         target.set_permissions(source.metadata()?.permissions())?;
-        let done = compress::compress(codec, self.level, &source, &target, stop);
+        let done = compress::compress(codec, self.level, &source, &target, &self.stop);
         // Its age is that of its last line.
         let done = done.and_then(|()| target.set_modified(source.metadata()?.modified()?));
         // Before the original goes, the disk has to have this.
@@ -295,7 +297,9 @@ impl Archives {
             renamed => renamed,
         };
         match renamed {
-            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy(from, to),
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                copy(from, to, &self.stop)
+            }
             renamed => renamed,
         }
     }
@@ -369,15 +373,16 @@ fn compressed(pending: &Pending) -> Option<(PathBuf, Option<Codec>)> {
     })
 }
 
-/// Puts a file onto another file system.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// Puts a file onto another file system. A process that is killed between the last two steps leaves both,
+/// and the next one copies it again: better twice than not at all.
+fn copy(from: &Path, to: &Path, stop: &AtomicBool) -> io::Result<()> {
     let part = with_suffix(to, ".part");
     remove(&part)?;
     let source = open::rolled(from)?;
     let mut target = open::create_private(&part)?;
     target.set_permissions(source.metadata()?.permissions())?;
-    let copied = io::copy(&mut &source, &mut target)
-        .and_then(|_| target.set_modified(source.metadata()?.modified()?))
+    let copied = compress::copy(&source, &mut target, stop)
+        .and_then(|()| target.set_modified(source.metadata()?.modified()?))
         .and_then(|()| target.sync_all())
         .and_then(|()| rename::without_replacing(&part, to));
     if let Err(error) = copied {

@@ -55,11 +55,10 @@ impl Archivist {
     pub(super) fn start(archives: Archives, reporter: Reporter) -> io::Result<Self> {
         let (jobs, inbox) = mpsc::channel();
         let (alive, ended) = mpsc::channel();
-        let stop = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&archives.stop);
         let work = Work {
             archives,
             reporter,
-            stop: Arc::clone(&stop),
             todo: VecDeque::new(),
             current: PathBuf::new(),
             backoff: MIN_BACKOFF,
@@ -107,7 +106,6 @@ impl Drop for Archivist {
 struct Work {
     archives: Archives,
     reporter: Reporter,
-    stop: Arc<AtomicBool>,
     todo: VecDeque<Pending>,
     current: PathBuf,
     backoff: Duration,
@@ -171,15 +169,15 @@ impl Work {
     fn work(&mut self) {
         let mut has_failed = false;
         for next in std::mem::take(&mut self.todo) {
-            if self.stop.load(Ordering::Acquire) {
+            if self.archives.stop.load(Ordering::Acquire) {
                 return;
             }
-            let Err(error) = self.archives.archive(&next, &self.stop) else {
+            let Err(error) = self.archives.archive(&next) else {
                 continue;
             };
             // One that another process still writes to, or archives, is for later.
             let is_trouble = error.kind() != io::ErrorKind::WouldBlock;
-            if is_trouble && !self.stop.load(Ordering::Acquire) {
+            if is_trouble && !self.archives.stop.load(Ordering::Acquire) {
                 let what = format!("cannot archive `{}`", next.base.display());
                 self.tell(&what, &error);
                 has_failed = true;

@@ -80,11 +80,8 @@ pub(super) fn compress(
     }
 }
 
-#[cfg_attr(
-    not(any(feature = "gzip", feature = "zstd")),
-    expect(dead_code, reason = "only a codec needs it")
-)]
-fn copy(mut from: &File, to: &mut impl Write, stop: &AtomicBool) -> io::Result<()> {
+/// Writes what is in `from` to `to`, as it is. Ends with an error when `stop` is set.
+pub(super) fn copy(mut from: &File, to: &mut impl Write, stop: &AtomicBool) -> io::Result<()> {
     let mut block = vec![0; BLOCK];
     loop {
         if stop.load(Ordering::Acquire) {

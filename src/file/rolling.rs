@@ -111,6 +111,9 @@ impl FileLayerBuilder {
     /// the application was started, as the path is. Folders may have dates, too. Defaults to the name of
     /// the log file with what is needed put in: `app-%d{yyyy-MM-dd}-%i.log`.
     ///
+    /// Where the archives lie on another file system than the log file, they are copied there; an archive
+    /// may be there twice if the process is killed in the moment between the copy and the removal.
+    ///
     /// What has a name that this pattern could have printed counts as an archive of this layer, and may be
     /// renamed by [`file_index`](Self::file_index) or deleted by the limits; nothing else ever is.
     pub fn file_pattern(mut self, pattern: impl Into<String>) -> Self {
@@ -264,6 +267,7 @@ impl Rolling {
             limits: self.limits,
             access,
             is_direct,
+            stop: Arc::default(),
         };
         let reporter = Reporter::new("tracing-kafka".to_owned(), hook);
         let archivist = Archivist::start(archives, reporter).map_err(BuildError::thread)?;

@@ -21,6 +21,7 @@ mod outage;
 mod overflow;
 mod proxy;
 mod rendering;
+mod rolled;
 mod rolling;
 mod rolling_options;
 mod rolling_others;

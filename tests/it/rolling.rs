@@ -2,20 +2,23 @@
 
 use std::fs;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::SystemTime;
 
 use tracing_kafka::FileIndex;
-use tracing_kafka::FileLayer;
 use tracing_kafka::FileLayerBuilder;
-use tracing_kafka::OverflowPolicy;
 use tracing_kafka::Period;
-use tracing_kafka::WorkerGuard;
-use tracing_subscriber::prelude::*;
 
+use crate::rolled::direct;
+use crate::rolled::dispatch;
+use crate::rolled::files;
+use crate::rolled::layer;
+use crate::rolled::log;
+use crate::rolled::names;
+use crate::rolled::read;
+use crate::rolled::write;
 use crate::support::Folder;
 use crate::support::LONG;
 use crate::support::assert_conserved;
@@ -24,26 +27,6 @@ use crate::support::wait_until;
 
 const THREADS: usize = 8;
 const LINES: u64 = 100_000;
-
-/// A layer of bare messages that loses nothing, and says what went wrong.
-fn layer(path: &Path) -> FileLayerBuilder {
-    lossless(FileLayer::builder(path))
-}
-
-fn lossless(builder: FileLayerBuilder) -> FileLayerBuilder {
-    builder
-        .layout(pattern("%m"))
-        .overflow(OverflowPolicy::Block { max_wait: LONG })
-        .on_error(|error| println!("on_error: {error}"))
-}
-
-fn dispatch(layer: FileLayer) -> tracing::Dispatch {
-    tracing::Dispatch::new(tracing_subscriber::registry().with(layer))
-}
-
-fn log(dispatch: &tracing::Dispatch, text: &str) {
-    tracing::dispatcher::with_default(dispatch, || tracing::info!("{text}"));
-}
 
 /// Eight threads log numbered lines. `pause` is what each does before a line.
 fn log_from_all_threads(dispatch: &tracing::Dispatch, pause: impl Fn(u64) + Sync) {
@@ -75,31 +58,6 @@ fn assert_complete(text: &str) {
         next[thread] += 1;
     }
     assert_eq!(next, [LINES; THREADS]);
-}
-
-/// The files in a folder, by their names.
-fn files(folder: &Folder) -> Vec<PathBuf> {
-    let mut files: Vec<_> = fs::read_dir(folder.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.sort();
-    files
-}
-
-fn names(folder: &Folder) -> Vec<String> {
-    let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
-    files(folder).into_iter().map(name).collect()
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap()
-}
-
-/// Logs `text` and has it written.
-fn write(dispatch: &tracing::Dispatch, guard: &WorkerGuard, text: &str) {
-    log(dispatch, text);
-    guard.flush(LONG).unwrap();
 }
 
 #[test]
@@ -220,7 +178,7 @@ fn a_file_that_was_truncated_is_measured_anew() {
         .unwrap()
         .set_len(0)
         .unwrap();
-    // Without an event, so that it is time alone that brings the look.
+    // Longer than the time in which a file may grow without a look at it.
     std::thread::park_timeout(Duration::from_secs(1));
     write(&dispatch, &guard, &"y".repeat(80));
     assert_eq!(names(&folder), ["app.log"], "there was room");
@@ -553,8 +511,7 @@ fn each_file_has_its_header_and_footer_and_they_are_no_lines() {
 fn the_link_leads_to_the_current_file_at_every_moment() {
     let folder = Folder::new();
     let link = folder.file("latest.log");
-    let rolling = FileLayer::rolling(folder.file("app-%i.log").to_str().unwrap());
-    let (file, guard) = lossless(rolling)
+    let (file, guard) = direct(&folder, "app-%i.log")
         .max_file_size(2000)
         .latest_link(&link)
         .build()
@@ -607,10 +564,8 @@ fn a_link_that_is_a_file_is_not_replaced() {
 #[test]
 fn a_direct_file_is_gone_on_with_after_a_restart_while_it_has_room() {
     let folder = Folder::new();
-    let pattern = folder.file("app-%d{yyyy}-%i.log");
     for run in 0..4 {
-        let rolling = FileLayer::rolling(pattern.to_str().unwrap());
-        let (file, guard) = lossless(rolling)
+        let (file, guard) = direct(&folder, "app-%d{yyyy}-%i.log")
             .zone("UTC")
             .max_file_size(15)
             .build()
@@ -656,9 +611,10 @@ fn archives_may_have_folders_of_their_date() {
     assert_eq!(found, ["app-3.log", "app-4.log"]);
 }
 
-/// What the layer made of 2,000 lines, in the order of their numbers.
+/// 2,000 lines in archives that are compressed, in the order of their numbers.
 #[cfg(any(feature = "gzip", feature = "zstd"))]
-fn compressed(folder: &Folder, suffix: &str, read: impl Fn(fs::File) -> String) -> String {
+fn compressed(suffix: &str) {
+    let folder = Folder::new();
     let path = folder.file("app.log");
     let (file, guard) = layer(&path)
         .file_pattern(format!("app-%03i.log{suffix}"))
@@ -667,60 +623,86 @@ fn compressed(folder: &Folder, suffix: &str, read: impl Fn(fs::File) -> String) 
         .build()
         .unwrap();
     let dispatch = dispatch(file);
-    (0..2000).for_each(|number| log(&dispatch, &format!("line {number}")));
+    let lines: Vec<_> = (0..2000).map(|number| format!("line {number}")).collect();
+    for line in &lines {
+        log(&dispatch, line);
+    }
     let report = guard.shutdown(LONG);
     assert_eq!(report.stats.delivered, 2000, "{report}");
-    let mut text = String::new();
-    for file in files(folder) {
-        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
-        if name == "app.log" {
-            text.push_str(&self::read(&file));
-        } else {
-            assert!(name.ends_with(&format!(".log{suffix}")), "{name}");
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt as _;
-                let mode = fs::metadata(&file).unwrap().permissions().mode();
-                assert_eq!(mode & 0o7777, 0o640, "{name}");
-            }
-            text.push_str(&read(fs::File::open(&file).unwrap()));
+    let (current, archives): (Vec<_>, Vec<_>) =
+        files(&folder).into_iter().partition(|file| *file == path);
+    assert!(archives.len() > 15, "{archives:?}");
+    for file in &archives {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        assert!(name.ends_with(&format!(".log{suffix}")), "{name}");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, 0o640, "{name}");
         }
     }
-    text
-}
-
-#[cfg(any(feature = "gzip", feature = "zstd"))]
-#[track_caller]
-fn assert_all_lines(text: &str) {
-    let expected: Vec<String> = (0..2000).map(|number| format!("line {number}")).collect();
-    assert!(text.lines().eq(expected.iter()));
+    let text: Vec<_> = archives
+        .iter()
+        .chain(&current)
+        .map(|file| read(file))
+        .collect();
+    assert!(text.concat().lines().eq(lines.iter()));
 }
 
 #[test]
 #[cfg(feature = "gzip")]
 fn archives_are_compressed_by_gzip() {
-    let read =
-        |file: fs::File| std::io::read_to_string(flate2::read::GzDecoder::new(file)).unwrap();
-    assert_all_lines(&compressed(&Folder::new(), ".gz", read));
+    compressed(".gz");
 }
 
 #[test]
 #[cfg(feature = "zstd")]
 fn archives_are_compressed_by_zstd() {
-    let read = |file: fs::File| {
-        std::io::read_to_string(zstd::stream::read::Decoder::new(file).unwrap()).unwrap()
+    compressed(".zst");
+}
+
+/// Copies of what cannot be renamed, where memory is a file system of its own.
+#[test]
+#[cfg(target_os = "linux")]
+fn archives_may_lie_on_another_file_system() {
+    use std::os::unix::fs::MetadataExt as _;
+    let (folder, other) = (Folder::new(), Folder::below(Path::new("/dev/shm")));
+    let device = |folder: &Folder| fs::metadata(folder.path()).unwrap().dev();
+    if device(&folder) == device(&other) {
+        println!("(skipped: there is only one file system)");
+        return;
+    }
+    let (file, guard) = layer(&folder.file("app.log"))
+        .file_pattern(other.file("%d{yyyy}/app-%i.log").to_str().unwrap())
+        .roll_on_startup(1)
+        .max_file_size(5)
+        .build()
+        .unwrap();
+    let dispatch = dispatch(file);
+    (0..3).for_each(|number| write(&dispatch, &guard, &format!("{number:04}")));
+    let report = guard.shutdown(LONG);
+    assert_eq!(report.stats.delivered, 3, "{report}");
+    assert_eq!(names(&folder), ["app.log"]);
+    let [year] = &files(&other)[..] else {
+        panic!("{:?}", names(&other));
     };
-    assert_all_lines(&compressed(&Folder::new(), ".zst", read));
+    assert_eq!(read(&year.join("app-1.log")), "0000\n");
+    assert_eq!(read(&year.join("app-2.log")), "0001\n");
+    assert_eq!(
+        fs::read_dir(year).unwrap().count(),
+        2,
+        "nothing is left over"
+    );
 }
 
 #[test]
 #[cfg(feature = "gzip")]
 fn a_direct_file_is_compressed_when_it_is_over() {
     let folder = Folder::new();
-    let pattern = folder.file("app-%i.log.gz");
     for run in 0..2 {
-        let rolling = FileLayer::rolling(pattern.to_str().unwrap());
-        let (file, guard) = lossless(rolling).max_file_size(5).build().unwrap();
+        let rolling = direct(&folder, "app-%i.log.gz").max_file_size(5);
+        let (file, guard) = rolling.build().unwrap();
         let dispatch = dispatch(file);
         (0..2).for_each(|number| write(&dispatch, &guard, &format!("{run} {number}")));
         guard.shutdown(LONG);
@@ -730,7 +712,5 @@ fn a_direct_file_is_compressed_when_it_is_over() {
         ["app-1.log.gz", "app-2.log.gz", "app-3.log.gz", "app-4.log"]
     );
     assert_eq!(read(&folder.file("app-4.log")), "1 1\n");
-    let third = fs::File::open(folder.file("app-3.log.gz")).unwrap();
-    let third = std::io::read_to_string(flate2::read::GzDecoder::new(third)).unwrap();
-    assert_eq!(third, "1 0\n");
+    assert_eq!(read(&folder.file("app-3.log.gz")), "1 0\n");
 }

@@ -1,8 +1,6 @@
 //! Rolling beside others: two layers on one file, files in the way, archives that somebody else has touched.
 
 use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
@@ -12,61 +10,20 @@ use std::time::Duration;
 #[cfg(all(unix, feature = "cron"))]
 use std::time::Instant;
 
-use tracing_kafka::FileLayer;
+#[cfg(feature = "gzip")]
 use tracing_kafka::FileLayerBuilder;
 use tracing_kafka::Fsync;
-use tracing_kafka::OverflowPolicy;
-use tracing_subscriber::prelude::*;
 
+use crate::rolled::direct;
+use crate::rolled::dispatch;
+use crate::rolled::files;
+use crate::rolled::layer;
+use crate::rolled::log;
+use crate::rolled::names;
+use crate::rolled::read;
 use crate::support::Folder;
 use crate::support::LONG;
-use crate::support::pattern;
 use crate::support::wait_until;
-
-fn lossless(builder: FileLayerBuilder) -> FileLayerBuilder {
-    builder
-        .layout(pattern("%m"))
-        .overflow(OverflowPolicy::Block { max_wait: LONG })
-        .on_error(|error| println!("on_error: {error}"))
-}
-
-fn layer(path: &Path) -> FileLayerBuilder {
-    lossless(FileLayer::builder(path))
-}
-
-fn rolling(folder: &Folder, name: &str) -> FileLayerBuilder {
-    lossless(FileLayer::rolling(folder.file(name).to_str().unwrap()))
-}
-
-fn dispatch(layer: FileLayer) -> tracing::Dispatch {
-    tracing::Dispatch::new(tracing_subscriber::registry().with(layer))
-}
-
-fn log(dispatch: &tracing::Dispatch, text: &str) {
-    tracing::dispatcher::with_default(dispatch, || tracing::info!("{text}"));
-}
-
-fn files(folder: &Folder) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder.path()).unwrap();
-    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
-}
-
-fn names(folder: &Folder) -> Vec<String> {
-    let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
-    files(folder).into_iter().map(name).collect()
-}
-
-#[cfg(feature = "gzip")]
-fn unpacked(path: &Path) -> String {
-    let file = fs::File::open(path).unwrap();
-    if path.extension() == Some("gz".as_ref()) {
-        std::io::read_to_string(flate2::read::GzDecoder::new(file)).unwrap()
-    } else {
-        std::io::read_to_string(file).unwrap()
-    }
-}
 
 /// Two layers write numbered lines into one file, or what is one at first; all have to be there, once.
 #[cfg(feature = "gzip")]
@@ -93,7 +50,7 @@ fn two_writers(folder: &Folder, builder: impl Fn() -> FileLayerBuilder) {
     }
     let mut lines: Vec<String> = Vec::new();
     for file in files(folder) {
-        lines.extend(unpacked(&file).lines().map(str::to_owned));
+        lines.extend(read(&file).lines().map(str::to_owned));
     }
     // The one that comes later may take the middle of the other's write for a torn line.
     lines.retain(|line| !line.is_empty());
@@ -124,7 +81,7 @@ fn two_layers_on_one_compressed_log_lose_nothing() {
 fn two_layers_on_one_pattern_lose_nothing() {
     let folder = Folder::new();
     two_writers(&folder, || {
-        rolling(&folder, "app-%i.log.gz").max_file_size(20_000)
+        direct(&folder, "app-%i.log.gz").max_file_size(20_000)
     });
 }
 
@@ -133,7 +90,7 @@ fn two_layers_on_one_pattern_lose_nothing() {
 fn a_file_that_another_layer_writes_to_is_not_deleted() {
     let folder = Folder::new();
     let limited = || {
-        rolling(&folder, "app-%i.log")
+        direct(&folder, "app-%i.log")
             .max_file_size(1000)
             .max_total_size(100)
     };
@@ -226,7 +183,7 @@ fn an_archive_that_is_there_already_is_not_replaced_and_holds_nothing_up() {
     let folder = Folder::new();
     // The first two names are taken, by archives of another process say.
     fs::write(folder.file("app-1.log.gz"), "one").unwrap();
-    let (file, guard) = rolling(&folder, "app-%i.log.gz")
+    let (file, guard) = direct(&folder, "app-%i.log.gz")
         .max_file_size(3)
         .build()
         .unwrap();
@@ -249,7 +206,7 @@ fn an_archive_that_is_there_already_is_not_replaced_and_holds_nothing_up() {
         fs::read_to_string(folder.file("app-2.log.gz")).unwrap(),
         "two"
     );
-    assert_eq!(unpacked(&folder.file("app-2.log.1.gz")), "a\n");
+    assert_eq!(read(&folder.file("app-2.log.1.gz")), "a\n");
 }
 
 #[test]
@@ -261,7 +218,7 @@ fn direct_files_that_were_left_uncompressed_are_compressed_by_the_next_process()
     // Somebody has unpacked an archive to look into it.
     fs::write(folder.file("app-3.log"), "three\n").unwrap();
     fs::write(folder.file("app-3.log.gz"), "three, compressed").unwrap();
-    let (_file, guard) = rolling(&folder, "app-%i.log.gz")
+    let (_file, guard) = direct(&folder, "app-%i.log.gz")
         .max_file_size(3)
         .build()
         .unwrap();
@@ -274,7 +231,7 @@ fn direct_files_that_were_left_uncompressed_are_compressed_by_the_next_process()
         "app-4.log",
     ];
     assert_eq!(names(&folder), expected);
-    assert_eq!(unpacked(&folder.file("app-1.log.gz")), "one\n");
+    assert_eq!(read(&folder.file("app-1.log.gz")), "one\n");
     assert_eq!(
         fs::read_to_string(folder.file("app-3.log.gz")).unwrap(),
         "three, compressed"
@@ -337,11 +294,8 @@ fn a_roll_that_is_asked_for_stands_between_the_lines_before_it_and_after_it() {
     handle.roll();
     log(&dispatch, "after");
     guard.shutdown(LONG);
-    assert_eq!(
-        fs::read_to_string(folder.file("app-1.log")).unwrap(),
-        "before\n"
-    );
-    assert_eq!(fs::read_to_string(path).unwrap(), "after\n");
+    assert_eq!(read(&folder.file("app-1.log")), "before\n");
+    assert_eq!(read(&path), "after\n");
 }
 
 #[test]
@@ -397,10 +351,7 @@ fn a_synchronous_layer_is_whole_under_many_threads_and_rolls() {
         "nothing waits for the thread"
     );
     guard.shutdown(LONG);
-    let text: String = files(&folder)
-        .iter()
-        .map(|file| fs::read_to_string(file).unwrap())
-        .collect();
+    let text: String = files(&folder).iter().map(|file| read(file)).collect();
     let mut next = [0; 8];
     for line in text.lines() {
         let (thread, number) = line.split_once(' ').unwrap();
