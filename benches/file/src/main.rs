@@ -8,12 +8,14 @@ mod child;
 mod clock;
 mod contestant;
 mod event;
+#[path = "../../support/machine.rs"]
 mod machine;
 mod measure;
 mod plain;
 mod proc;
 mod row;
 mod table;
+mod versions;
 
 use std::io::Read as _;
 use std::path::Path;
@@ -76,7 +78,7 @@ fn in_parent(options: &Options) -> Result<bool, Fault> {
             }
         }
     }
-    println!("{}", machine::describe());
+    println!("{}", machine::describe(&versions::of_peers()));
     let (rounds, lines) = (options.rounds, options.lines);
     println!("{rounds} rounds, {lines} lines flat out");
     if options.quick {

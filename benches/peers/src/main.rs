@@ -7,6 +7,7 @@ mod contestant;
 #[path = "../../support/events.rs"]
 mod events;
 mod glue;
+#[path = "../../support/machine.rs"]
 mod machine;
 mod measure;
 mod row;
@@ -68,7 +69,9 @@ fn in_parent(options: &Options) -> Result<bool, Fault> {
             }
         }
     }
-    println!("{}", machine::describe());
+    let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
+    let beside = format!("librdkafka {librdkafka}");
+    println!("{}", machine::describe(&beside));
     println!("{} rounds against {}", options.rounds, server.kind());
     if options.quick {
         println!("with few events: whether it works, not what it costs");

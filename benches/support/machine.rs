@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::process::Command;
 
-/// A line each for the machine, the tools and the commit.
-pub(crate) fn describe() -> String {
+/// The machine, the tools, `beside` what else was there, and the commit.
+pub(crate) fn describe(beside: &str) -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let processor = field("/proc/cpuinfo", "model name").unwrap_or_else(unknown);
     let kernel = read("/proc/sys/kernel/osrelease").unwrap_or_else(unknown);
+    let load = read("/proc/loadavg").unwrap_or_else(unknown);
     let rustc = first_line("rustc", &["--version"]).unwrap_or_else(unknown);
-    let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
+    let commit = commit().unwrap_or_else(unknown);
     format!(
-        "{cores} × {processor}, Linux {kernel}; {rustc}, librdkafka {librdkafka}; commit {}",
-        commit().unwrap_or_else(unknown)
+        "{cores} × {processor}, Linux {kernel}, load at the end {load}; {rustc}; {beside}; commit {commit}"
     )
 }
 
