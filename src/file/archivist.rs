@@ -26,6 +26,9 @@ use crate::worker::Reporter;
 /// The pause after a failure, doubled up to the maximum while they go on.
 const MIN_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
+/// Another writer lets go of a rolled file within this time, if it runs; how often it is asked at the end.
+const LET_GO: Duration = Duration::from_secs(1);
+const ASK_EVERY: Duration = Duration::from_millis(20);
 /// How often ages are looked at although nothing is rolled.
 const AGES_EVERY: Duration = Duration::from_secs(600);
 
@@ -129,10 +132,28 @@ impl Work {
             for job in inbox.try_iter() {
                 is_ending |= self.take(job);
             }
-            self.work();
+            let is_failing = self.work();
+            if is_ending && !is_failing {
+                self.wait_for_others();
+            }
             self.delete_old();
         }
         drop(self.last);
+    }
+
+    /// What is left is held by others, who may have been idle since it was rolled.
+    fn wait_for_others(&mut self) {
+        let end = Instant::now() + LET_GO;
+        while !self.todo.is_empty() && !self.is_stopped() && Instant::now() < end {
+            thread::sleep(ASK_EVERY);
+            if self.work() {
+                return;
+            }
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.archives.stop.load(Ordering::Acquire)
     }
 
     /// Returns whether this was the last job.
@@ -166,18 +187,19 @@ impl Work {
             .sort_by_key(|pending| pending.order);
     }
 
-    fn work(&mut self) {
+    /// Returns whether something else than another writer is in the way of what is left.
+    fn work(&mut self) -> bool {
         let mut has_failed = false;
         for next in std::mem::take(&mut self.todo) {
-            if self.archives.stop.load(Ordering::Acquire) {
-                return;
+            if self.is_stopped() {
+                return true;
             }
             let Err(error) = self.archives.archive(&next) else {
                 continue;
             };
             // One that another process still writes to, or archives, is for later.
             let is_trouble = error.kind() != io::ErrorKind::WouldBlock;
-            if is_trouble && !self.archives.stop.load(Ordering::Acquire) {
+            if is_trouble && !self.is_stopped() {
                 let what = format!("cannot archive `{}`", next.base.display());
                 self.tell(&what, &error);
                 has_failed = true;
@@ -189,6 +211,7 @@ impl Work {
         } else {
             MIN_BACKOFF
         };
+        has_failed
     }
 
     fn delete_old(&mut self) {

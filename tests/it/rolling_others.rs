@@ -279,6 +279,27 @@ fn an_archive_has_the_mode_of_its_file() {
     assert_eq!(mode & 0o7777, 0o600);
 }
 
+/// The other layer has nothing to do, and looks at the file now and then only.
+#[test]
+#[cfg(all(unix, feature = "gzip"))]
+fn a_shutdown_waits_until_an_idle_layer_has_let_go_of_a_rolled_file() {
+    let folder = Folder::new();
+    let path = folder.file("app.log");
+    let rolling = || {
+        layer(&path)
+            .file_pattern("app-%i.log.gz")
+            .max_file_size(100)
+    };
+    let build = || rolling().build().unwrap();
+    let ((first, guard), (_idle, _idle_guard)) = (build(), build());
+    let handle = first.handle();
+    log(&dispatch(first), "line");
+    handle.roll();
+    guard.shutdown(LONG);
+    assert_eq!(names(&folder), ["app-1.log.gz", "app.log"]);
+    assert_eq!(read(&folder.file("app-1.log.gz")), "line\n");
+}
+
 #[test]
 fn a_roll_that_is_asked_for_stands_between_the_lines_before_it_and_after_it() {
     let folder = Folder::new();
