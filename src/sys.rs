@@ -8,6 +8,7 @@ use std::time::UNIX_EPOCH;
 
 mod os;
 
+pub(crate) use os::own;
 pub(crate) use os::prefetch_behind;
 
 /// A point on the wall clock: whole seconds since the Unix epoch and the nanoseconds after them.

@@ -133,6 +133,12 @@ fn child_process() {
         "nobody" => play_nobody(&folder),
         "limit" => play_limit(&folder, false),
         "limit_synchronous" => play_limit(&folder, true),
+        "limit_footer" => play_limit_footer(&folder),
+        #[cfg(feature = "cron")]
+        "limit_periods" => play_limit_periods(&folder),
+        "moves" => play_moves(&folder),
+        "closed" => play_closed(FileLayer::stdout()),
+        "closed_synchronous" => play_closed(FileLayer::stdout().synchronous()),
         "killed" => play_killed(&folder),
         #[cfg(feature = "gzip")]
         "killed_again" => play_killed_again(&folder),
@@ -328,6 +334,153 @@ fn play_limit(folder: &Path, is_synchronous: bool) {
         .collect();
     let expected = expected.concat();
     assert_eq!(read(&path), expected);
+}
+
+#[test]
+fn a_footer_that_finds_no_room_does_not_end_the_process() {
+    let folder = Folder::new("limit_footer");
+    play("limit_footer", &folder, |_| {});
+}
+
+/// Writes of a footer fail like those of lines, and raise the same signal.
+fn play_limit_footer(folder: &Path) {
+    use rustix::process::Resource;
+    let path = folder.join("app.log");
+    let (file, guard) = FileLayer::builder(&path)
+        .layout(pattern("%m"))
+        .footer(pattern("the end"))
+        .max_file_size(1000)
+        .synchronous()
+        .build()
+        .unwrap();
+    let mut limit = rustix::process::getrlimit(Resource::Fsize);
+    limit.current = Some(1000);
+    rustix::process::setrlimit(Resource::Fsize, limit).unwrap();
+    let _default = tracing_subscriber::registry().with(file).set_default();
+    for number in 10..35 {
+        tracing::info!("{number} {:096}", 0);
+    }
+    let report = guard.shutdown(LONG);
+    assert_eq!(report.stats.delivered, 25, "{report}");
+    // No room is left for the footer.
+    assert_eq!(read(&folder.join("app-1.log")).lines().count(), 10);
+}
+
+#[test]
+#[cfg(feature = "cron")]
+fn lines_that_had_to_wait_are_in_the_files_of_their_time() {
+    let folder = Folder::new("limit_periods");
+    play("limit_periods", &folder, |_| {});
+}
+
+/// Lines of several seconds wait for room, where each second has its file.
+#[cfg(feature = "cron")]
+fn play_limit_periods(folder: &Path) {
+    use rustix::process::Resource;
+    let (file, guard) = FileLayer::builder(folder.join("app.log"))
+        .layout(pattern("%d{HHmmss}"))
+        .file_pattern("app-%d{HHmmss}.log")
+        .roll_cron("* * * * * ?")
+        .on_error(|_| {})
+        .build()
+        .unwrap();
+    let before = rustix::process::getrlimit(Resource::Fsize);
+    let mut limit = before;
+    limit.current = Some(1);
+    rustix::process::setrlimit(Resource::Fsize, limit).unwrap();
+    let _default = tracing_subscriber::registry().with(file).set_default();
+    let (start, mut count) = (Instant::now(), 0);
+    while start.elapsed() < Duration::from_millis(3100) {
+        tracing::info!("");
+        count += 1;
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    rustix::process::setrlimit(Resource::Fsize, before).unwrap();
+    let report = guard.shutdown(LONG);
+    assert_eq!(report.stats.delivered, count, "{report}");
+    let (mut archives, mut lines) = (0, 0);
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let text = read(&path);
+        lines += text.lines().count() as u64;
+        if let Some(second) = name.strip_prefix("app-") {
+            archives += 1;
+            assert!(text.lines().all(|line| line == second), "{name}: {text}");
+        }
+    }
+    assert_eq!(lines, count);
+    assert!(archives >= 2, "{archives}");
+}
+
+#[test]
+fn a_process_that_changes_its_folder_keeps_its_files() {
+    let folder = Folder::new("moves");
+    play("moves", &folder, |command| {
+        fs::create_dir(folder.file("elsewhere")).unwrap();
+        command.current_dir(&folder.0);
+    });
+}
+
+/// Paths are those of the moment in which the layer is built.
+fn play_moves(folder: &Path) {
+    let (file, guard) = FileLayer::builder("logs/app.log")
+        .layout(pattern("%m"))
+        .file_pattern("old/app-%i.log")
+        .latest_link("latest.log")
+        .max_file_size(8)
+        .build()
+        .unwrap();
+    std::env::set_current_dir(folder.join("elsewhere")).unwrap();
+    let _default = tracing_subscriber::registry().with(file).set_default();
+    for number in 0..3 {
+        tracing::info!("line {number}");
+        // Long enough for a look at the file.
+        std::thread::park_timeout(Duration::from_millis(120));
+        guard.flush(LONG).unwrap();
+    }
+    guard.shutdown(LONG);
+    assert_eq!(read(&folder.join("old/app-1.log")), "line 0\n");
+    assert_eq!(read(&folder.join("old/app-2.log")), "line 1\n");
+    assert_eq!(read(&folder.join("logs/app.log")), "line 2\n");
+    assert_eq!(read(&folder.join("latest.log")), "line 2\n");
+    assert_eq!(fs::read_dir(folder.join("elsewhere")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_closed_output_does_not_hold_up_the_end() {
+    for case in ["closed", "closed_synchronous"] {
+        let folder = Folder::new(case);
+        let mut child = child(case, &folder, |_| {});
+        // The harness has something to say before.
+        wait_until("the start", || folder.file("is_started").exists());
+        drop(child.stdout.take());
+        fs::write(folder.file("is_closed"), "").unwrap();
+        wait_until("the end", || child.try_wait().unwrap().is_some());
+        let took = read(&folder.file("took"));
+        assert!(took.parse::<u64>().unwrap() < 10_000, "{took} ms");
+    }
+}
+
+/// Nobody reads what is written, as behind `| head`.
+fn play_closed(builder: tracing_kafka::FileLayerBuilder) {
+    let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap());
+    let (file, guard) = builder
+        .layout(pattern("%m"))
+        .shutdown_timeout(LONG)
+        .on_error(|_| {})
+        .build()
+        .unwrap();
+    fs::write(folder.join("is_started"), "").unwrap();
+    wait_until("the closing", || folder.join("is_closed").exists());
+    let _default = tracing_subscriber::registry().with(file).set_default();
+    tracing::info!("for nobody");
+    let start = Instant::now();
+    drop(guard);
+    let took = start.elapsed().as_millis().to_string();
+    fs::write(folder.join("took"), took).unwrap();
+    // What the harness has to say finds nobody either.
+    std::process::exit(0);
 }
 
 #[test]
@@ -887,38 +1040,28 @@ fn a_removed_folder_that_cannot_be_made_again_loses_nothing_silently() {
 fn what_a_killed_process_left_of_a_roll_is_archived_by_the_next_one() {
     let folder = Folder::new("left");
     let path = folder.file("app.log");
-    // Rolled and not archived; half compressed; wholly compressed, the original not yet removed.
-    fs::write(
-        folder.file("app.log.1700000000.1700000001000000000.roll"),
-        "one\n",
-    )
-    .unwrap();
-    fs::write(
-        folder.file("app.log.1700000000.1700000002000000000.roll"),
-        "two\n",
-    )
-    .unwrap();
-    fs::write(
-        folder.file("app.log.1700000000.1700000002000000000.part"),
-        "tw",
-    )
-    .unwrap();
-    fs::write(
-        folder.file("app.log.1700000000.1700000003000000000.roll"),
-        "three\n",
-    )
-    .unwrap();
-    fs::write(
-        folder.file("app.log.1700000000.1700000003000000000.gz"),
-        "compressed",
-    )
-    .unwrap();
-    // Of another log.
-    fs::write(
-        folder.file("other.log.1700000000.1700000003000000000.roll"),
-        "other\n",
-    )
-    .unwrap();
+    let ours = |number: u32, ending: &str| {
+        format!("app.log.1700000000.170000000{number}000000000.tracing-kafka.{ending}")
+    };
+    let left = [
+        // Rolled and not archived; half compressed; wholly compressed, the original not yet removed.
+        (ours(1, "roll"), "one\n"),
+        (ours(2, "roll"), "two\n"),
+        (ours(2, "part"), "tw"),
+        (ours(3, "roll"), "three\n"),
+        (ours(3, "gz"), "compressed"),
+    ];
+    // Of other programs, and of another log.
+    let mut theirs = ["roll", "part", "gz", "zst"]
+        .map(|end| format!("app.log.20261129.1.{end}"))
+        .to_vec();
+    theirs.push(format!("other-{}", ours(3, "roll")));
+    for (name, text) in &left {
+        fs::write(folder.file(name), text).unwrap();
+    }
+    for name in &theirs {
+        fs::write(folder.file(name), "theirs").unwrap();
+    }
     let (_file, guard) = FileLayer::builder(&path)
         .file_pattern("app-%i.log")
         .max_file_size(100)
@@ -930,13 +1073,9 @@ fn what_a_killed_process_left_of_a_roll_is_archived_by_the_next_one() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    let expected = [
-        "app-1.log",
-        "app-2.log",
-        "app-3.log.gz",
-        "app.log",
-        "other.log.1700000000.1700000003000000000.roll",
-    ];
+    names.retain(|name| !theirs.contains(name));
+    assert!(theirs.iter().all(|name| folder.file(name).exists()));
+    let expected = ["app-1.log", "app-2.log", "app-3.log.gz", "app.log"];
     assert_eq!(names, expected);
     assert_eq!(read(&folder.file("app-1.log")), "one\n");
     assert_eq!(read(&folder.file("app-2.log")), "two\n");

@@ -90,6 +90,10 @@ impl Archives {
             remove(&pending.path(Stage::Rolled))?;
         }
         remove(&pending.path(Stage::Part))?;
+        if !source.exists() {
+            // Somebody has removed it: nothing shall make room for it.
+            return Ok(());
+        }
         match self.place(&source, pending, codec) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !source.exists() => Ok(()),
             placed => placed,
@@ -128,11 +132,12 @@ impl Archives {
             !archive.found.is_compressed && path != current && !is_compressed(path)
         });
         found.retain(|archive| is_archive(&archive.path));
+        // One that cannot be renamed now is found by the next process.
         let roll = |archive: Archive| {
             let modified = Timestamp::from(archive.modified);
-            Pending::roll(&archive.path, modified, modified)
+            Pending::roll(&archive.path, modified, modified).ok()
         };
-        found.into_iter().map(roll).collect()
+        Ok(found.into_iter().filter_map(roll).collect())
     }
 
     fn compress(&self, pending: &Pending, codec: Codec) -> io::Result<PathBuf> {
@@ -142,6 +147,10 @@ impl Archives {
         // Who still writes to it has it open until it looks at the path again.
         if !open::is_left_alone(&source) {
             return Err(io::ErrorKind::WouldBlock.into());
+        }
+        // Whoever had it has archived it meanwhile.
+        if !pending.path(Stage::Rolled).exists() {
+            return Err(io::ErrorKind::NotFound.into());
         }
         remove(&part)?;
         let target = open::create_private(&part)?;

@@ -160,14 +160,20 @@ impl Work {
     fn take(&mut self, job: Job) -> bool {
         match job {
             Job::Rolled { pending, current } => {
-                self.todo.extend(pending);
+                // One that was rolled before others were looked for was found with them.
+                self.todo
+                    .extend(pending.filter(|pending| !self.todo.contains(pending)));
                 self.current = current;
                 false
             }
             Job::Adopt { current } => {
                 match self.archives.left_by_others(&current) {
                     Ok(left) => self.adopt(left),
-                    Err(error) => self.tell("cannot look for rolled files", &error),
+                    Err(error) => {
+                        let what =
+                            format!("cannot look for rolled files of `{}`", current.display());
+                        self.tell(&what, &error);
+                    }
                 }
                 self.current = current;
                 false
@@ -190,7 +196,8 @@ impl Work {
     /// Returns whether something else than another writer is in the way of what is left.
     fn work(&mut self) -> bool {
         let mut has_failed = false;
-        for next in std::mem::take(&mut self.todo) {
+        let mut rest = std::mem::take(&mut self.todo).into_iter();
+        for next in rest.by_ref() {
             if self.is_stopped() {
                 return true;
             }
@@ -198,14 +205,19 @@ impl Work {
                 continue;
             };
             // One that another process still writes to, or archives, is for later.
-            let is_trouble = error.kind() != io::ErrorKind::WouldBlock;
-            if is_trouble && !self.is_stopped() {
+            let is_busy = error.kind() == io::ErrorKind::WouldBlock;
+            if !is_busy && !self.is_stopped() {
                 let what = format!("cannot archive `{}`", next.base.display());
                 self.tell(&what, &error);
                 has_failed = true;
             }
             self.todo.push_back(next);
+            if is_busy && self.archives.names.has_index() {
+                // Later files have higher numbers.
+                break;
+            }
         }
+        self.todo.extend(rest);
         self.backoff = if has_failed {
             (self.backoff * 2).min(MAX_BACKOFF)
         } else {
@@ -220,7 +232,8 @@ impl Work {
             return;
         }
         if let Err(error) = self.archives.delete_old(&self.current, SystemTime::now()) {
-            self.tell("cannot delete old archives", &error);
+            let what = format!("cannot delete old archives of `{}`", self.current.display());
+            self.tell(&what, &error);
         }
     }
 

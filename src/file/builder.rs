@@ -12,7 +12,6 @@ use super::fsync::Fsync;
 use super::fsync::Unsynced;
 use super::open::Access;
 use super::rolling::Beginning;
-use super::rolling::Place;
 use super::rolling::Rolling;
 use super::run::Run;
 use super::shared::Shared;
@@ -304,12 +303,11 @@ impl FileLayerBuilder {
         access: Access,
         hook: Option<ErrorHook>,
     ) -> Result<Beginning, BuildError> {
-        let place = match destination {
-            Destination::Stream(stream) => return Ok(Beginning::of_stream(*stream)),
-            Destination::File(path) => Place::Fixed(path),
-            Destination::Direct(pattern) => Place::Direct(pattern),
-        };
-        rolling.open(place, access, hook)
+        match destination {
+            Destination::Stream(stream) => Ok(Beginning::of_stream(*stream)),
+            Destination::File(path) => rolling.open_fixed(path, access, hook),
+            Destination::Direct(pattern) => rolling.open_direct(pattern, access, hook),
+        }
     }
 
     fn check(&self) -> Result<(), BuildError> {

@@ -6,13 +6,13 @@ use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::open;
 use super::open::Access;
 use super::open::Found;
 use super::open::Identity;
 use super::open::Lock;
+use crate::sys::Timestamp;
 
 /// An open log file.
 #[derive(Debug)]
@@ -31,7 +31,9 @@ pub(super) struct LogFile {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Start {
     pub(super) bytes: u64,
-    pub(super) modified: Option<SystemTime>,
+    /// When its lines begin or, for one that was there before, when the last one was written; none where
+    /// that is now.
+    pub(super) time: Option<Timestamp>,
     pub(super) is_torn: bool,
 }
 
@@ -52,7 +54,11 @@ impl LogFile {
         let opened = open::for_appending(&path, access)?;
         let start = Start {
             bytes: opened.found.bytes,
-            modified: opened.found.modified.filter(|_| !opened.is_new),
+            time: opened
+                .found
+                .modified
+                .filter(|_| !opened.is_new)
+                .map(Timestamp::from),
             is_torn: opened.is_torn,
         };
         let file = Self {

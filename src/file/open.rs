@@ -276,11 +276,11 @@ fn wait_in_writes(_file: &File) -> io::Result<()> {
 
 /// Tries to become the one that cares for the file. A file system without locks has nobody else.
 ///
-/// Who writes to it has a shared lock on it, so that nobody takes it for one that is left alone; who was
-/// the first to have one is the one that cares.
+/// Who writes to it has a shared lock on it, so that nobody takes it for one that is left alone. Who cares
+/// for it has a lock of another kind besides: it is free as soon as he is gone, whoever else writes.
 pub(super) fn lock(file: &File) -> Lock {
-    let is_first = is_left_alone(file);
-    if share(file) && is_first {
+    let is_owned = crate::sys::own(file).unwrap_or_else(|| is_left_alone(file));
+    if share(file) && is_owned {
         return Lock::Held;
     }
     Lock::Taken

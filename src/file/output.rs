@@ -146,7 +146,7 @@ impl Output {
     /// A file was opened as `start` says, and begins with `text` bytes that are no lines.
     pub(super) fn began(&mut self, start: &Start, text: usize) {
         if let Some(roller) = self.roller_mut() {
-            roller.began(start.modified);
+            roller.began(start.time);
             if start.bytes == 0 {
                 roller.is_empty_up_to(text as u64);
             }
@@ -173,6 +173,17 @@ impl Output {
         let file = self.handle();
         if let Some(roller) = self.roller_mut() {
             roller.archivist.end(file, deadline);
+        }
+    }
+
+    /// For how long the file need not be looked at while there is nothing to do; none for a stream.
+    pub(super) fn rest_until_look(&self, now: Instant) -> Option<Duration> {
+        match self {
+            Self::Stream(_) => None,
+            Self::File(output) => {
+                let since = now.saturating_duration_since(output.last_look);
+                Some(IDLE_LOOK_EVERY.saturating_sub(since))
+            }
         }
     }
 
@@ -233,7 +244,11 @@ impl FileOutput {
         if let Some(roller) = &mut self.roller {
             roller.look(Instant::now(), Timestamp::now());
         }
-        let is_unlinked = match self.file.look() {
+        let standing = self.file.look();
+        if let Some(roller) = &mut self.roller {
+            roller.is_long(self.file.bytes());
+        }
+        let is_unlinked = match standing {
             Standing::Same if self.file.try_to_own() => {
                 self.adopt();
                 return Found::Ours;

@@ -1,8 +1,8 @@
 //! Files that were rolled and have no place among the archives yet: their names tell how far they are.
 //!
-//! `app.log.<period>.<order>.roll` is one as the writer has left it, `….part` what compressing it has
-//! made so far, `….gz` the whole of that. Each step is one rename or one removal, so that a process that
-//! is killed between two of them leaves what the next one can go on with.
+//! `app.log.<period>.<order>.tracing-kafka.roll` is one as the writer has left it, `….part` what
+//! compressing it has made so far, `….gz` the whole of that. Each step is one rename or one removal, so
+//! that a process that is killed between two of them leaves what the next one can go on with.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,6 +14,8 @@ use super::name::Codec;
 use super::rename;
 use crate::sys::Timestamp;
 
+/// No other program calls its files so.
+const MARK: &str = ".tracing-kafka";
 const ROLLED: &str = "roll";
 const PART: &str = "part";
 
@@ -87,7 +89,7 @@ impl Pending {
     pub(super) fn path(&self, stage: Stage) -> PathBuf {
         let mut name = self.base.file_name().unwrap_or_default().to_owned();
         let (seconds, order) = (self.period.seconds, self.order);
-        name.push(format!(".{seconds}.{order}.{}", stage.extension()));
+        name.push(format!(".{seconds}.{order}{MARK}.{}", stage.extension()));
         self.base.with_file_name(name)
     }
 
@@ -95,6 +97,7 @@ impl Pending {
     pub(super) fn read(path: &Path) -> Option<(Self, Stage)> {
         let name = path.file_name().and_then(OsStr::to_str)?;
         let (name, extension) = name.rsplit_once('.')?;
+        let name = name.strip_suffix(MARK)?;
         let (name, order) = name.rsplit_once('.')?;
         let (base, seconds) = name.rsplit_once('.')?;
         let period = Timestamp {

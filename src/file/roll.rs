@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
-use std::time::SystemTime;
 
 use super::archivist::Archivist;
 use super::archivist::Job;
@@ -89,10 +88,10 @@ impl Roller {
         self.clock.paused.is_none() && now.unix_nanos() >= self.clock.boundary
     }
 
-    /// A file was opened that was last written to at `modified`, or is new.
-    pub(super) fn began(&mut self, modified: Option<SystemTime>) {
+    /// A file was opened for lines from `time` on, or that was last written to then.
+    pub(super) fn began(&mut self, time: Option<Timestamp>) {
         self.clock.empty = 0;
-        self.begin_period(modified.map_or_else(Timestamp::now, Timestamp::from));
+        self.begin_period(time.unwrap_or_else(Timestamp::now));
     }
 
     /// The current file has no lines while it is no longer than that.
@@ -114,6 +113,13 @@ impl Roller {
     /// Rolls nothing for a while, after a failure.
     pub(super) fn pause(&mut self) {
         self.clock.paused = Instant::now().checked_add(PAUSE);
+    }
+
+    /// The file was found to have so many bytes: somebody else may have taken its header, too.
+    pub(super) fn is_long(&mut self, bytes: u64) {
+        if bytes < self.clock.empty {
+            self.clock.empty = 0;
+        }
     }
 
     /// Looks at the clock, which may have been set back, and ends the pause after a failure.
@@ -139,7 +145,7 @@ impl Roller {
         let is_empty = file.bytes() <= self.clock.empty;
         let outcome = match (self.is_direct, is_empty) {
             (false, true) => Ok(None),
-            (false, false) => self.roll_aside(file, access, at, footer).map(Some),
+            (false, false) => self.roll_aside(file, access, footer).map(Some),
             (true, true) => self.rename_empty(file, at).map(|()| None),
             (true, false) => self.roll_direct(file, access, at, footer).map(Some),
         };
@@ -148,11 +154,11 @@ impl Roller {
                 self.begin_period(at);
                 Rolled::Nothing
             }
-            Ok(Some(start)) => {
-                self.clock.empty = 0;
-                self.begin_period(at);
-                Rolled::Began(start)
-            }
+            // Lines may have waited: the file is that of the time for which it was opened.
+            Ok(Some(start)) => Rolled::Began(Start {
+                time: Some(at),
+                ..start
+            }),
             Err(error) => {
                 self.pause();
                 Rolled::Failed(error)
@@ -160,24 +166,14 @@ impl Roller {
         }
     }
 
-    /// What the archive's name tells of the current file: its period; without a schedule, its end.
-    fn date(&self, at: Timestamp) -> Timestamp {
-        if self.schedule.is_some() {
-            self.clock.period
-        } else {
-            at
-        }
-    }
-
     fn roll_aside(
         &mut self,
         file: &mut LogFile,
         access: Access,
-        at: Timestamp,
         footer: &[u8],
     ) -> io::Result<Start> {
         let path = file.path().to_owned();
-        let pending = Pending::roll(&path, self.date(at), Timestamp::now())?;
+        let pending = Pending::roll(&path, self.clock.period, Timestamp::now())?;
         let next = LogFile::open(path.clone(), access);
         if next.is_err() && pending.undo().is_ok() {
             // The old file has its name back, and the lines go on in it.
@@ -208,7 +204,7 @@ impl Roller {
             // A pattern that prints the same name again, for an hour that comes twice say.
             return Ok(Start {
                 bytes: file.bytes(),
-                modified: None,
+                time: Some(at),
                 is_torn: false,
             });
         }

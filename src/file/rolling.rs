@@ -195,7 +195,7 @@ impl Beginning {
 
 /// Which file to begin with.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Place<'p> {
+enum Place<'p> {
     /// A fixed path, from which rolled files are moved away.
     Fixed(&'p Path),
     /// Wherever a pattern says.
@@ -203,13 +203,42 @@ pub(super) enum Place<'p> {
 }
 
 impl Rolling {
-    /// Opens the first file.
-    pub(super) fn open(
+    /// Opens the file at `path`.
+    pub(super) fn open_fixed(
         self,
+        path: &Path,
+        access: Access,
+        hook: Option<ErrorHook>,
+    ) -> Result<Beginning, BuildError> {
+        let failed = |source| BuildError::file(path, source);
+        let mut found = std::path::absolute(path).map_err(failed)?;
+        // It is the file that is rolled, and not a link that leads to it.
+        if !self.is_none() && access.follow_symlinks && found.is_symlink() {
+            found = std::fs::canonicalize(path).map_err(failed)?;
+        }
+        self.open(Place::Fixed(&found), access, hook)
+    }
+
+    /// Opens the first file of those that are called as `pattern` says.
+    pub(super) fn open_direct(
+        self,
+        pattern: &str,
+        access: Access,
+        hook: Option<ErrorHook>,
+    ) -> Result<Beginning, BuildError> {
+        self.open(Place::Direct(&absolute(pattern)?), access, hook)
+    }
+
+    fn open(
+        mut self,
         place: Place<'_>,
         access: Access,
         hook: Option<ErrorHook>,
     ) -> Result<Beginning, BuildError> {
+        if let Some(link) = &mut self.link {
+            *link =
+                std::path::absolute(&*link).map_err(|source| BuildError::file(&*link, source))?;
+        }
         let plan = match place {
             Place::Fixed(_) if self.is_none() => None,
             Place::Fixed(_) | Place::Direct(_) => Some(self.plan(place)?),
@@ -377,7 +406,7 @@ impl Rolling {
             );
         }
         if let Place::Fixed(path) = place
-            && is_own_archive(path, names)
+            && names.read(path).is_some()
         {
             let found = format!("the log file is `{}`", path.display());
             return conflict(&found, "a path that is none of the archives' names");
@@ -475,21 +504,26 @@ impl Every {
     }
 }
 
-/// Whether a path is one that the pattern could print, however it is written.
-fn is_own_archive(path: &Path, names: &NamePattern) -> bool {
-    let whole = std::path::absolute(path).ok();
-    let here = std::env::current_dir().ok();
-    let below = whole.as_ref().zip(here).and_then(|(whole, here)| {
-        let below = whole.strip_prefix(here).ok()?;
-        Some(below.to_owned())
-    });
-    let mut ways = [Some(path.to_owned()), whole, below].into_iter().flatten();
-    ways.any(|path| names.read(&path).is_some())
-}
-
 /// Text as a pattern that prints it.
 fn escaped(text: &str) -> String {
     text.replace('%', "%%")
+}
+
+/// The pattern with the folder in which the application is now, if it is relative to that.
+fn absolute(pattern: &str) -> Result<String, BuildError> {
+    if Path::new(pattern).is_absolute() || pattern.is_empty() {
+        return Ok(pattern.to_owned());
+    }
+    let folder = std::env::current_dir();
+    let folder = folder.map_err(|source| BuildError::file(Path::new(pattern), source))?;
+    match folder.join("").to_str() {
+        Some(folder) => Ok(escaped(folder) + pattern),
+        None => Err(BuildError::setting(
+            "file_pattern",
+            pattern,
+            "an absolute one, as the current folder has no name in UTF-8",
+        )),
+    }
 }
 
 /// A pattern without a folder is for files beside the log file.
@@ -504,7 +538,7 @@ fn beside(path: &Path, pattern: &str) -> Result<String, BuildError> {
         depth == 0 && std::path::is_separator(character)
     });
     if has_folder {
-        return Ok(pattern.to_owned());
+        return absolute(pattern);
     }
     let folder = folder_of(path).join("");
     match folder.to_str() {

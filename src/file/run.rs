@@ -45,6 +45,8 @@ pub(super) struct Run {
     /// Callers write themselves: the thread is for the rest.
     is_synchronous: bool,
     backoff: Duration,
+    /// Nobody reads the standard stream any more.
+    is_closed: bool,
     /// Rounds without an event since the last one with one.
     quiet_rounds: u32,
     flushes: Vec<Flush>,
@@ -69,6 +71,7 @@ impl Run {
             flush_interval,
             is_synchronous,
             backoff: MIN_BACKOFF,
+            is_closed: false,
             quiet_rounds: 0,
             flushes: Vec::new(),
         }
@@ -92,7 +95,9 @@ impl Run {
                     self.tell_drops();
                     self.sleep(bytes, mailbox);
                 }
-                (None, Some(end)) if Instant::now() >= end => return self.end(end),
+                (None, Some(end)) if self.is_closed || Instant::now() >= end => {
+                    return self.end(end);
+                }
                 (None, end) => {
                     // What was written before the trouble is due all the same.
                     let _told = self.sync(false);
@@ -130,6 +135,8 @@ impl Run {
             Err(error) => {
                 self.shared.set_trouble(true);
                 writer.tell(&error);
+                let is_stream = writer.output().stream().is_some();
+                self.is_closed = is_stream && error.kind() == io::ErrorKind::BrokenPipe;
                 None
             }
         }
@@ -241,7 +248,7 @@ impl Run {
         let now = Instant::now();
         let mut guard = self.shared.lock();
         let writer = guard.as_mut()?;
-        let look = writer.output().file().map(|_| IDLE_LOOK_EVERY);
+        let look = writer.output().rest_until_look(now);
         let roll = writer.output().boundary().map(until);
         let sync = writer
             .unsynced()

@@ -38,12 +38,12 @@ impl Shared {
     }
 
     /// Writes what is queued, on the calling thread, unless that has just failed. Returns whether no write
-    /// has failed now.
+    /// can have raised a signal.
     pub(super) fn write_now(&self) -> bool {
         if self.is_in_trouble.load(Ordering::SeqCst) {
             return true;
         }
-        let (is_well, is_left) = self.with_stream(|| {
+        let (is_quiet, is_left) = self.with_stream(|| {
             // A thread that panicked in here has left it poisoned; the worker says so.
             let Ok(mut guard) = self.writer.lock() else {
                 return (true, false);
@@ -57,17 +57,17 @@ impl Shared {
         if is_left {
             self.doorbell.wake();
         }
-        is_well
+        is_quiet
     }
 
-    /// A caller's round: whether all went well, and whether something is left for the thread.
+    /// A caller's round: whether it has raised nothing, and whether something is left for the thread.
     fn round(&self, writer: &mut Writer) -> (bool, bool) {
         if let Err(error) = writer.round() {
             self.set_trouble(true);
             writer.tell(&error);
         }
-        let is_well = !writer.has_reports();
-        (is_well, !is_well || writer.unsynced().is_new())
+        let is_left = writer.has_reports() || writer.unsynced().is_new();
+        (!writer.take_raised(), is_left)
     }
 
     /// Holds the lock of a standard stream, which a thread that prints may hold when it logs, so that it

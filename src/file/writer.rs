@@ -86,6 +86,8 @@ pub(super) struct Writer {
     merge: Merge,
     lines: Lines,
     was_told_of_others: bool,
+    /// A write may have failed since that was asked for, and may have raised a signal.
+    may_have_raised: bool,
 }
 
 impl Writer {
@@ -109,6 +111,7 @@ impl Writer {
             merge: Merge::default(),
             lines: Lines::with_capacity(WRITE_BYTES),
             was_told_of_others: false,
+            may_have_raised: false,
         };
         match start {
             Some(start) => writer.begin(start),
@@ -140,6 +143,11 @@ impl Writer {
     pub(super) fn report(&mut self, kind: &'static str, text: String) {
         self.reports.retain(|report| report.kind() != kind);
         self.reports.push(DeliveryError::new(kind, text));
+    }
+
+    /// Whether a write since the last time may have raised a signal on this thread.
+    pub(super) fn take_raised(&mut self) -> bool {
+        std::mem::take(&mut self.may_have_raised)
     }
 
     pub(super) fn has_reports(&self) -> bool {
@@ -247,6 +255,8 @@ impl Writer {
     fn roll(&mut self, at: Timestamp) {
         self.roll_at = NEVER;
         let footer = text_of(self.frame.footer.as_deref());
+        // Nobody is told of a footer that is missing.
+        self.may_have_raised |= !footer.is_empty();
         match self.output.roll(at, &footer) {
             Rolled::Nothing => {}
             Rolled::Began(start) => self.begin(start),
@@ -285,6 +295,7 @@ impl Writer {
                 Err(error) => break Err(error),
             }
         };
+        self.may_have_raised |= outcome.is_err();
         if delivered > 0 {
             self.queue.ledger.delivered(delivered);
         }

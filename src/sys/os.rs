@@ -52,6 +52,46 @@ pub(crate) fn prefetch_behind(bytes: &[u8]) {
     let _nothing = bytes;
 }
 
+/// Tries to become the one owner of an open file, until all its handles are closed; none where the system
+/// has no such locks. A file system that refuses them has nobody else.
+///
+/// `flock` knows one lock of a file, which its writers share. This one is on a byte where no file ends,
+/// and belongs to the handle, as that does, not to the process.
+#[cfg(all(
+    any(target_os = "linux", target_os = "android"),
+    target_pointer_width = "64"
+))]
+pub(crate) fn own(file: &std::fs::File) -> Option<bool> {
+    use std::os::fd::AsRawFd as _;
+    const FAR: libc::off_t = 1 << 62;
+    let (Ok(write), Ok(from_start)) = (
+        libc::c_short::try_from(libc::F_WRLCK),
+        libc::c_short::try_from(libc::SEEK_SET),
+    ) else {
+        return None;
+    };
+    let lock = libc::flock {
+        l_type: write,
+        l_whence: from_start,
+        l_start: FAR,
+        l_len: 1,
+        l_pid: 0,
+    };
+    // SAFETY: the descriptor is open as long as `file` is borrowed, and the pointer is to a lock of this
+    // stack frame, which outlives the call.
+    let outcome = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
+    let error = || std::io::Error::last_os_error().raw_os_error();
+    Some(outcome == 0 || !matches!(error(), Some(libc::EAGAIN | libc::EACCES)))
+}
+
+#[cfg(not(all(
+    any(target_os = "linux", target_os = "android"),
+    target_pointer_width = "64"
+)))]
+pub(crate) fn own(_file: &std::fs::File) -> Option<bool> {
+    None
+}
+
 /// The signals that a write raises on its own thread, and whose default ends the process: a file that
 /// becomes larger than the process may make it, a pipe without a reader. The write fails all the same.
 #[cfg(unix)]

@@ -25,6 +25,7 @@ mod rolled;
 mod rolling;
 mod rolling_options;
 mod rolling_others;
+mod rolling_starts;
 mod security;
 mod sharing;
 mod support;

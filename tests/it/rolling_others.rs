@@ -279,6 +279,102 @@ fn an_archive_has_the_mode_of_its_file() {
     assert_eq!(mode & 0o7777, 0o600);
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn of_several_others_one_takes_over() {
+    let folder = Folder::new();
+    let path = folder.file("app.log");
+    let build = || layer(&path).max_file_size(100).build().unwrap();
+    let (_first, first_guard) = build();
+    let others = [build(), build(), build()];
+    first_guard.shutdown(LONG);
+    let (dispatches, guards): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .map(|(file, guard)| (dispatch(file), guard))
+        .unzip();
+    let mut count = 0;
+    wait_until("a roll", || {
+        for dispatch in &dispatches {
+            log(dispatch, &format!("line {count:04}"));
+            count += 1;
+        }
+        names(&folder).len() > 3
+    });
+    for guard in guards {
+        guard.shutdown(LONG);
+    }
+    let text: String = files(&folder).iter().map(|file| read(file)).collect();
+    assert_eq!(text.lines().count(), count);
+}
+
+/// As long as an idle layer has the first file open, none gets a number.
+#[test]
+#[cfg(all(unix, feature = "gzip"))]
+fn archives_are_numbered_in_their_order_though_one_is_held() {
+    let folder = Folder::new();
+    let path = folder.file("app.log");
+    let rolling = || layer(&path).file_pattern("app-%i.log.gz").max_file_size(5);
+    let build = || rolling().build().unwrap();
+    let ((first, guard), (_idle, _idle_guard)) = (build(), build());
+    let dispatch = dispatch(first);
+    for number in 0..9 {
+        log(&dispatch, &format!("{number:04}"));
+        guard.flush(LONG).unwrap();
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    guard.shutdown(LONG);
+    for number in 0..8 {
+        let archive = folder.file(&format!("app-{}.log.gz", number + 1));
+        assert_eq!(read(&archive), format!("{number:04}\n"));
+    }
+}
+
+/// An event starts the time that lines may wait, and not the one until the next look.
+#[test]
+fn a_look_is_not_put_off_by_an_event() {
+    let folder = Folder::new();
+    let path = folder.file("app.log");
+    let interval = Duration::from_secs(20);
+    let (file, guard) = layer(&path).flush_interval(interval).build().unwrap();
+    let dispatch = dispatch(file);
+    log(&dispatch, "before");
+    // After some rounds without an event the writer sleeps until one comes.
+    for _ in 0..4 {
+        guard.flush(LONG).unwrap();
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    fs::rename(&path, folder.file("moved")).unwrap();
+    let start = Instant::now();
+    std::thread::park_timeout(Duration::from_millis(600));
+    log(&dispatch, "after");
+    wait_until("the new file", || path.exists());
+    let took = start.elapsed();
+    assert!(took < Duration::from_millis(1200), "{took:?}");
+}
+
+#[test]
+#[cfg(all(unix, feature = "cron"))]
+fn a_file_that_lost_its_header_is_rolled_all_the_same() {
+    let folder = Folder::new();
+    let path = folder.file("app.log");
+    let (file, guard) = layer(&path)
+        .header(crate::support::pattern(
+            "a header that is longer than the lines",
+        ))
+        .file_pattern("app-%d{HHmmss}.log")
+        .roll_cron("* * * * * ?")
+        .build()
+        .unwrap();
+    let dispatch = dispatch(file);
+    log(&dispatch, "line");
+    guard.flush(LONG).unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(0).unwrap();
+    log(&dispatch, "x");
+    guard.flush(LONG).unwrap();
+    wait_until("the roll", || names(&folder).len() > 1);
+}
+
 /// The other layer has nothing to do, and looks at the file now and then only.
 #[test]
 #[cfg(all(unix, feature = "gzip"))]
