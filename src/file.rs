@@ -105,9 +105,10 @@ use stream::Stream;
 ///
 /// # More than one writer
 ///
-/// A file is locked (`flock`) by the first layer that opens it. Another layer or process may write to it
-/// as well: it says so once, its lines stand between the others', and it never rolls the file, as long as
-/// the first one lives. [`exclusive`](FileLayerBuilder::exclusive) makes that an error.
+/// A file is locked by the first layer that opens it. Another layer or process may write to it as well: it
+/// says so once, its lines stand between the others', and it never rolls the file, as long as the first one
+/// lives; then one of the others takes over. [`exclusive`](FileLayerBuilder::exclusive) makes that an
+/// error.
 ///
 /// # Log4j 2's `RollingFile`
 ///
@@ -126,7 +127,7 @@ use stream::Stream;
 /// | `Filter`, `Layout` | `with_filter`, [`layout`](FileLayerBuilder::layout) |
 /// | `header`, `footer` of the layout | [`header`](FileLayerBuilder::header), [`footer`](FileLayerBuilder::footer) |
 /// | `OnStartupTriggeringPolicy`, `minSize` | [`roll_on_startup`](FileLayerBuilder::roll_on_startup), rolled before the first line and not with it |
-/// | `SizeBasedTriggeringPolicy`, `size` | [`max_file_size`](FileLayerBuilder::max_file_size), in bytes; a file never exceeds it, where Log4j's does by one event |
+/// | `SizeBasedTriggeringPolicy`, `size` | [`max_file_size`](FileLayerBuilder::max_file_size), in bytes; lines never exceed it, where Log4j's do by one event |
 /// | `TimeBasedTriggeringPolicy`, `interval` | [`roll_every`](FileLayerBuilder::roll_every), or the smallest unit of the pattern's dates; on time, where Log4j waits for the next event |
 /// | `modulate` | always: periods are aligned, [`Period`] says how |
 /// | `CronTriggeringPolicy`, `schedule` | `roll_cron`, behind the feature `cron` |

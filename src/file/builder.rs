@@ -220,8 +220,9 @@ impl FileLayerBuilder {
         self
     }
 
-    /// Sets what is done with errors of the writer, on the thread that writes. Defaults to a line on
-    /// standard error for the first of a kind, then at most one a minute.
+    /// Sets what is done with errors of the writer, on a thread of the layer's: attempts that failed, not
+    /// only losses. Defaults to a line on standard error for the first of a kind, then at most one a
+    /// minute.
     pub fn on_error(mut self, hook: impl Fn(&DeliveryError) + Send + Sync + 'static) -> Self {
         self.on_error = Some(Arc::new(hook));
         self

@@ -15,6 +15,7 @@ use super::compress;
 use super::log_file::LogFile;
 use super::log_file::Start;
 use super::name::NamePattern;
+use super::open;
 use super::open::Access;
 use super::open::folder_of;
 use super::output::Output;
@@ -63,8 +64,8 @@ impl Rolling {
 
 /// When files are rolled, what they are called then, and how long they are kept.
 impl FileLayerBuilder {
-    /// Rolls the file before it becomes larger than `bytes`. A line that is larger alone gets a file of
-    /// its own. Defaults to no limit.
+    /// Rolls the file before a line makes it larger than `bytes`. A line that is larger alone gets a file
+    /// of its own, and a footer comes on top. Defaults to no limit.
     pub fn max_file_size(mut self, bytes: u64) -> Self {
         self.rolling.max_file_size = Some(bytes);
         self
@@ -90,7 +91,8 @@ impl FileLayerBuilder {
         self
     }
 
-    /// Rolls a file that has `min_bytes` or more when the layer is built. Defaults to never.
+    /// Rolls a file that has `min_bytes` or more when the layer is built, unless another process or layer
+    /// writes to it then. Defaults to never.
     pub fn roll_on_startup(mut self, min_bytes: u64) -> Self {
         self.rolling.on_startup = Some(min_bytes);
         self
@@ -226,7 +228,7 @@ impl Rolling {
         access: Access,
         hook: Option<ErrorHook>,
     ) -> Result<Beginning, BuildError> {
-        self.open(Place::Direct(&absolute(pattern)?), access, hook)
+        self.open(Place::Direct(pattern), access, hook)
     }
 
     fn open(
@@ -245,7 +247,11 @@ impl Rolling {
         };
         let startup = self.on_startup;
         let path = match (place, &plan) {
-            (Place::Fixed(path), _) => path.to_owned(),
+            (Place::Fixed(path), plan) => {
+                plan.as_ref()
+                    .map_or(Ok(()), |plan| plan.make_folder(access))?;
+                path.to_owned()
+            }
             (Place::Direct(pattern), None) => PathBuf::from(pattern),
             (Place::Direct(_), Some(plan)) => {
                 let room = plan.max_bytes.min(startup.unwrap_or(u64::MAX));
@@ -314,18 +320,23 @@ impl Rolling {
     /// Reads the options, and refuses what contradicts itself.
     fn plan(&self, place: Place<'_>) -> Result<Plan, BuildError> {
         self.check_numbers()?;
-        let pattern = match (place, &self.pattern) {
+        let zone = self.file_zone()?;
+        // What is wrong is told of the pattern as it was written.
+        let parsed = |pattern: &str| NamePattern::parse(pattern, &zone).map(|_| pattern.to_owned());
+        let (pattern, whole) = match (place, &self.pattern) {
             (Place::Direct(_), Some(pattern)) => {
                 let found =
                     format!("`file_pattern` is `{pattern}` beside the pattern of `rolling`");
                 return Err(BuildError::conflict(found, "one pattern"));
             }
-            (Place::Direct(pattern), None) => pattern.to_owned(),
-            (Place::Fixed(path), Some(pattern)) => beside(path, pattern)?,
-            (Place::Fixed(path), None) => self.default_pattern(path)?,
+            (Place::Direct(pattern), None) => (parsed(pattern)?, absolute(pattern)?),
+            (Place::Fixed(path), Some(pattern)) => (parsed(pattern)?, beside(path, pattern)?),
+            (Place::Fixed(path), None) => {
+                let pattern = self.default_pattern(path)?;
+                (pattern.clone(), pattern)
+            }
         };
-        let zone = self.file_zone()?;
-        let names = NamePattern::parse(&pattern, &zone)?;
+        let names = NamePattern::parse(&whole, &zone)?;
         let every = self.every.clone().or_else(|| self.implied(&names));
         self.check_names(&pattern, &names, every.as_ref(), place)?;
         if let (Some(level), Some(codec)) = (self.level, names.codec()) {
@@ -337,6 +348,7 @@ impl Rolling {
             .map(|every| Schedule::new(&every, &zone))
             .transpose()?;
         Ok(Plan {
+            pattern,
             names: Arc::new(names),
             schedule,
             max_bytes: self.max_file_size.unwrap_or(u64::MAX),
@@ -470,12 +482,22 @@ impl Rolling {
 /// What the options come to.
 #[derive(Debug)]
 struct Plan {
+    /// As it was written.
+    pattern: String,
     names: Arc<NamePattern>,
     schedule: Option<Schedule>,
     max_bytes: u64,
 }
 
 impl Plan {
+    /// Makes the folder of the archives, or that of the folders with dates.
+    fn make_folder(&self, access: Access) -> Result<(), BuildError> {
+        open::create_folders(&self.names.base().join("archive"), access).map_err(|error| {
+            let expected = format!("archives in a folder that can be made: {error}");
+            BuildError::setting("file_pattern", &*self.pattern, expected)
+        })
+    }
+
     /// The file to begin with, where it is called as its archive from the beginning: the last one of the
     /// period, if it has room.
     fn first_path(&self, room: u64) -> io::Result<PathBuf> {

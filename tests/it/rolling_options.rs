@@ -81,6 +81,24 @@ fn values_that_cannot_be_are_refused_by_name() {
 }
 
 #[test]
+#[cfg(unix)]
+fn archives_that_cannot_be_made_are_an_error_before_there_is_a_file() {
+    let folder = crate::support::Folder::new();
+    std::fs::write(folder.file("taken"), "").unwrap();
+    let path = folder.file("app.log");
+    let pattern = folder.file("taken/app-%i.log");
+    let pattern = pattern.to_str().unwrap();
+    let builder = FileLayer::builder(&path)
+        .file_pattern(pattern)
+        .max_file_size(10);
+    refused(
+        builder,
+        &["`file_pattern`", pattern, "cannot make its folder"],
+    );
+    assert!(!path.exists());
+}
+
+#[test]
 fn options_that_contradict_each_other_are_refused_by_name() {
     let folder = Folder::new();
     let file = || FileLayer::builder(folder.file("app.log"));
