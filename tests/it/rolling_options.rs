@@ -83,7 +83,7 @@ fn values_that_cannot_be_are_refused_by_name() {
 #[test]
 #[cfg(unix)]
 fn archives_that_cannot_be_made_are_an_error_before_there_is_a_file() {
-    let folder = crate::support::Folder::new();
+    let folder = Folder::new();
     std::fs::write(folder.file("taken"), "").unwrap();
     let path = folder.file("app.log");
     let pattern = folder.file("taken/app-%i.log");

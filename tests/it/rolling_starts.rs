@@ -13,6 +13,23 @@ use crate::rolled::names;
 use crate::rolled::read;
 use crate::support::Folder;
 use crate::support::LONG;
+#[cfg(any(unix, feature = "cron"))]
+use crate::support::wait_until;
+
+#[test]
+#[cfg(unix)]
+fn who_takes_over_archives_what_was_left() {
+    let folder = Folder::new();
+    let path = folder.file("app.log");
+    let rolling = || layer(&path).file_pattern("app-%i.log").max_file_size(100);
+    let (_first, first_guard) = rolling().build().unwrap();
+    let (_second, _second_guard) = rolling().build().unwrap();
+    let left = "app.log.1700000000.1700000001000000000.tracing-kafka.roll";
+    fs::write(folder.file(left), "left\n").unwrap();
+    first_guard.shutdown(LONG);
+    wait_until("the archive", || folder.file("app-1.log").exists());
+    assert_eq!(read(&folder.file("app-1.log")), "left\n");
+}
 
 /// A file that is rolled at once is not archived twice, which would cost a window its oldest.
 #[test]
@@ -75,6 +92,24 @@ fn what_is_compressed_has_the_time_of_its_last_line() {
     guard.shutdown(LONG);
     let archive = fs::metadata(folder.file("app-1.log.gz")).unwrap();
     assert_eq!(archive.modified().unwrap(), then);
+}
+
+/// The clock was ahead when the file was written, and has been set back.
+#[test]
+#[cfg(feature = "cron")]
+fn a_file_of_tomorrow_is_rolled_today() {
+    let folder = Folder::new();
+    let path = folder.file("app.log");
+    fs::write(&path, "of tomorrow\n").unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    let tomorrow = SystemTime::now() + Duration::from_secs(24 * 3600);
+    file.set_modified(tomorrow).unwrap();
+    let (_file, _guard) = layer(&path)
+        .file_pattern("app-%d{HHmmss}-%i.log")
+        .roll_cron("* * * * * ?")
+        .build()
+        .unwrap();
+    wait_until("the roll", || names(&folder).len() > 1);
 }
 
 #[test]
