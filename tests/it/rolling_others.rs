@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-#[cfg(all(unix, any(feature = "cron", feature = "gzip")))]
 use std::time::Duration;
-#[cfg(all(unix, feature = "cron"))]
 use std::time::Instant;
 
 #[cfg(feature = "gzip")]
