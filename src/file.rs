@@ -108,7 +108,7 @@ use stream::Stream;
 /// A file is locked by the first layer that opens it. Another layer or process may write to it as well: it
 /// says so once, its lines stand between the others', and it never rolls the file, as long as the first one
 /// lives; then one of the others takes over. [`exclusive`](FileLayerBuilder::exclusive) makes that an
-/// error.
+/// error. On other systems than 64-bit Linux, and on NFS, of several others none takes over.
 ///
 /// # Log4j 2's `RollingFile`
 ///

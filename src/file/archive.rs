@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::fs;
+use std::fs::File;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -72,16 +73,20 @@ pub(super) struct Archives {
 impl Archives {
     /// Brings a rolled file to its place, from wherever an earlier attempt has left it.
     pub(super) fn archive(&self, pending: &Pending) -> io::Result<()> {
-        let (source, codec) = match compressed(pending) {
-            Some(done) => done,
+        // As long as it is locked, nobody else takes it for one that has to be compressed.
+        let (source, codec, locked) = match compressed(pending) {
+            Some((whole, codec)) => (whole, codec, None),
             None => match self.names.codec() {
-                None => (pending.path(Stage::Rolled), None),
+                None => (pending.path(Stage::Rolled), None, None),
                 Some(codec) => match self.compress(pending, codec) {
                     // Somebody has removed it.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         return remove(&pending.path(Stage::Part));
                     }
-                    whole => (whole?, Some(codec)),
+                    whole => {
+                        let (whole, original) = whole?;
+                        (whole, Some(codec), Some(original))
+                    }
                 },
             },
         };
@@ -89,6 +94,7 @@ impl Archives {
         if codec.is_some() {
             remove(&pending.path(Stage::Rolled))?;
         }
+        drop(locked);
         remove(&pending.path(Stage::Part))?;
         if !source.exists() {
             // Somebody has removed it: nothing shall make room for it.
@@ -140,7 +146,8 @@ impl Archives {
         Ok(found.into_iter().filter_map(roll).collect())
     }
 
-    fn compress(&self, pending: &Pending, codec: Codec) -> io::Result<PathBuf> {
+    /// Returns what came of it, and the original, which is locked.
+    fn compress(&self, pending: &Pending, codec: Codec) -> io::Result<(PathBuf, File)> {
         let part = pending.path(Stage::Part);
         let whole = pending.path(Stage::Compressed(codec));
         let source = open::rolled(&pending.path(Stage::Rolled))?;
@@ -166,7 +173,7 @@ impl Archives {
             return Err(error);
         }
         fs::rename(&part, &whole)?;
-        Ok(whole)
+        Ok((whole, source))
     }
 
     fn place(&self, source: &Path, pending: &Pending, codec: Option<Codec>) -> io::Result<()> {

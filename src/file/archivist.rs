@@ -18,8 +18,10 @@ use std::time::SystemTime;
 
 use super::archive::Archives;
 use super::pending::Pending;
+use super::pending::Stage;
 use crate::error::DeliveryError;
 use crate::sys::ThreadRole;
+use crate::sys::Timestamp;
 use crate::sys::WriterTurn;
 use crate::worker::Reporter;
 
@@ -27,8 +29,10 @@ use crate::worker::Reporter;
 const MIN_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 /// Another writer lets go of a rolled file within this time, if it runs; how often it is asked at the end.
-const LET_GO: Duration = Duration::from_secs(1);
+const LET_GO: Duration = Duration::from_millis(1500);
 const ASK_EVERY: Duration = Duration::from_millis(20);
+/// A file that is held for longer gets a number later than those behind it: its holder may be stopped.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How often ages are looked at although nothing is rolled.
 const AGES_EVERY: Duration = Duration::from_secs(600);
 
@@ -64,6 +68,8 @@ impl Archivist {
             reporter,
             todo: VecDeque::new(),
             current: PathBuf::new(),
+            has_to_adopt: false,
+            held: None,
             backoff: MIN_BACKOFF,
             last: None,
         };
@@ -111,6 +117,10 @@ struct Work {
     reporter: Reporter,
     todo: VecDeque<Pending>,
     current: PathBuf,
+    /// What earlier processes have left is still to be looked for.
+    has_to_adopt: bool,
+    /// The last one that was told to be held for long.
+    held: Option<Pending>,
     backoff: Duration,
     last: Option<Arc<File>>,
 }
@@ -119,7 +129,7 @@ impl Work {
     fn run(mut self, inbox: &Receiver<Job>) {
         let mut is_ending = false;
         while !is_ending {
-            let pause = if self.todo.is_empty() {
+            let pause = if self.todo.is_empty() && !self.has_to_adopt {
                 AGES_EVERY
             } else {
                 self.backoff
@@ -167,14 +177,7 @@ impl Work {
                 false
             }
             Job::Adopt { current } => {
-                match self.archives.left_by_others(&current) {
-                    Ok(left) => self.adopt(left),
-                    Err(error) => {
-                        let what =
-                            format!("cannot look for rolled files of `{}`", current.display());
-                        self.tell(&what, &error);
-                    }
-                }
+                self.has_to_adopt = true;
                 self.current = current;
                 false
             }
@@ -185,17 +188,32 @@ impl Work {
         }
     }
 
-    fn adopt(&mut self, mut left: Vec<Pending>) {
-        left.retain(|pending| !self.todo.contains(pending));
-        self.todo.extend(left);
-        self.todo
-            .make_contiguous()
-            .sort_by_key(|pending| pending.order);
+    /// Finds what earlier processes have left, where that has not been done. Returns whether it failed.
+    fn adopt(&mut self) -> bool {
+        if !self.has_to_adopt {
+            return false;
+        }
+        match self.archives.left_by_others(&self.current) {
+            Ok(mut left) => {
+                left.retain(|pending| !self.todo.contains(pending));
+                self.todo.extend(left);
+                self.todo
+                    .make_contiguous()
+                    .sort_by_key(|pending| pending.order);
+                self.has_to_adopt = false;
+                false
+            }
+            Err(error) => {
+                let base = self.current.display();
+                self.tell(&format!("cannot look for rolled files of `{base}`"), &error);
+                true
+            }
+        }
     }
 
     /// Returns whether something else than another writer is in the way of what is left.
     fn work(&mut self) -> bool {
-        let mut has_failed = false;
+        let mut has_failed = self.adopt();
         let mut rest = std::mem::take(&mut self.todo).into_iter();
         for next in rest.by_ref() {
             if self.is_stopped() {
@@ -204,16 +222,19 @@ impl Work {
             let Err(error) = self.archives.archive(&next) else {
                 continue;
             };
-            // One that another process still writes to, or archives, is for later.
+            // One that another process still writes to, or archives, is for later, and those behind it with
+            // it: they have higher numbers.
             let is_busy = error.kind() == io::ErrorKind::WouldBlock;
-            if !is_busy && !self.is_stopped() {
+            let is_next = is_busy && self.archives.names.has_index() && !is_old(&next);
+            if is_busy && is_old(&next) {
+                self.tell_held(&next);
+            } else if !is_busy && !self.is_stopped() {
                 let what = format!("cannot archive `{}`", next.base.display());
                 self.tell(&what, &error);
                 has_failed = true;
             }
             self.todo.push_back(next);
-            if is_busy && self.archives.names.has_index() {
-                // Later files have higher numbers.
+            if is_next {
                 break;
             }
         }
@@ -237,8 +258,24 @@ impl Work {
         }
     }
 
+    /// Says once of a file why it is not archived.
+    fn tell_held(&mut self, pending: &Pending) {
+        if self.held.as_ref() != Some(pending) {
+            self.held = Some(pending.clone());
+            let path = pending.path(Stage::Rolled);
+            let error = io::Error::other("another process has it open");
+            self.tell(&format!("cannot archive `{}` yet", path.display()), &error);
+        }
+    }
+
     fn tell(&mut self, what: &str, error: &io::Error) {
         let error = DeliveryError::new("archive", format!("{what}: {error}"));
         self.reporter.report(&error);
     }
+}
+
+/// Whether it was rolled longer ago than anybody who runs holds it.
+fn is_old(pending: &Pending) -> bool {
+    let age = Timestamp::now().unix_nanos().saturating_sub(pending.order);
+    u64::try_from(age).is_ok_and(|age| Duration::from_nanos(age) > PATIENCE)
 }

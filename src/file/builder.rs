@@ -192,7 +192,8 @@ impl FileLayerBuilder {
 
     /// Sets whether the path may be a symbolic link. Defaults to `false`: who can make a link in the
     /// folder could have the application append to any file of its. Containers that link their log to
-    /// `/dev/stdout` need `true`; a pipe is taken then, too.
+    /// `/dev/stdout` need `true`; a pipe is taken then, too. With options of rolling the file is the one
+    /// that the link leads to when the layer is built, and archives have their places beside that.
     pub fn follow_symlinks(mut self, enabled: bool) -> Self {
         self.access.follow_symlinks = enabled;
         self

@@ -244,9 +244,12 @@ impl FileOutput {
         if let Some(roller) = &mut self.roller {
             roller.look(Instant::now(), Timestamp::now());
         }
+        let known = self.file.bytes();
         let standing = self.file.look();
-        if let Some(roller) = &mut self.roller {
-            roller.is_long(self.file.bytes());
+        if let Some(roller) = &mut self.roller
+            && self.file.bytes() < known
+        {
+            roller.has_shrunk(self.file.bytes());
         }
         let is_unlinked = match standing {
             Standing::Same if self.file.try_to_own() => {
@@ -260,6 +263,8 @@ impl FileOutput {
             Ok((file, start)) => {
                 self.file = file;
                 self.lost = None;
+                // Whoever had it may have left something behind.
+                self.adopt();
                 Found::Began(start)
             }
             Err(error) => {

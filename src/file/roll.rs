@@ -115,8 +115,8 @@ impl Roller {
         self.clock.paused = Instant::now().checked_add(PAUSE);
     }
 
-    /// The file was found to have so many bytes: somebody else may have taken its header, too.
-    pub(super) fn is_long(&mut self, bytes: u64) {
+    /// The file was cut off at so many bytes, perhaps within its header.
+    pub(super) fn has_shrunk(&mut self, bytes: u64) {
         if bytes < self.clock.empty {
             self.clock.empty = 0;
         }

@@ -216,7 +216,11 @@ impl Rolling {
         let mut found = std::path::absolute(path).map_err(failed)?;
         // It is the file that is rolled, and not a link that leads to it.
         if !self.is_none() && access.follow_symlinks && found.is_symlink() {
-            found = std::fs::canonicalize(path).map_err(failed)?;
+            let opened = open::for_appending(&found, access).map_err(failed)?;
+            if !opened.found.is_regular {
+                return Err(failed(not_regular()));
+            }
+            found = std::fs::canonicalize(&found).map_err(failed)?;
         }
         self.open(Place::Fixed(&found), access, hook)
     }
@@ -248,8 +252,11 @@ impl Rolling {
         let startup = self.on_startup;
         let path = match (place, &plan) {
             (Place::Fixed(path), plan) => {
-                plan.as_ref()
-                    .map_or(Ok(()), |plan| plan.make_folder(access))?;
+                if let Some(plan) = plan
+                    && plan.names.base() != folder_of(path)
+                {
+                    plan.make_folder(access)?;
+                }
                 path.to_owned()
             }
             (Place::Direct(pattern), None) => PathBuf::from(pattern),
@@ -270,8 +277,7 @@ impl Rolling {
             });
         };
         if !file.is_regular() {
-            let why = "it is no regular file, so it cannot be rolled";
-            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, why)));
+            return Err(failed(not_regular()));
         }
         let is_direct = matches!(place, Place::Direct(_));
         let roller = self.roller(plan, is_direct, access, hook)?;
@@ -524,6 +530,11 @@ impl Every {
             Self::Cron(_) => "yyyy-MM-dd-HH-mm-ss",
         }
     }
+}
+
+fn not_regular() -> io::Error {
+    let why = "it is no regular file, so it cannot be rolled";
+    io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
 /// Text as a pattern that prints it.

@@ -45,7 +45,7 @@ pub(super) struct Run {
     /// Callers write themselves: the thread is for the rest.
     is_synchronous: bool,
     backoff: Duration,
-    /// Nobody reads the standard stream any more.
+    /// Nobody reads the pipe any more.
     is_closed: bool,
     /// Rounds without an event since the last one with one.
     quiet_rounds: u32,
@@ -135,8 +135,9 @@ impl Run {
             Err(error) => {
                 self.shared.set_trouble(true);
                 writer.tell(&error);
-                let is_stream = writer.output().stream().is_some();
-                self.is_closed = is_stream && error.kind() == io::ErrorKind::BrokenPipe;
+                // A stream, or what a link leads to.
+                let is_pipe = writer.output().handle().is_none();
+                self.is_closed = is_pipe && error.kind() == io::ErrorKind::BrokenPipe;
                 None
             }
         }

@@ -53,7 +53,7 @@ pub(crate) fn prefetch_behind(bytes: &[u8]) {
 }
 
 /// Tries to become the one owner of an open file, until all its handles are closed; none where the system
-/// has no such locks. A file system that refuses them has nobody else.
+/// or the file system has no such locks.
 ///
 /// `flock` knows one lock of a file, which its writers share. This one is on a byte where no file ends,
 /// and belongs to the handle, as that does, not to the process.
@@ -80,8 +80,11 @@ pub(crate) fn own(file: &std::fs::File) -> Option<bool> {
     // SAFETY: the descriptor is open as long as `file` is borrowed, and the pointer is to a lock of this
     // stack frame, which outlives the call.
     let outcome = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
-    let error = || std::io::Error::last_os_error().raw_os_error();
-    Some(outcome == 0 || !matches!(error(), Some(libc::EAGAIN | libc::EACCES)))
+    if outcome == 0 {
+        return Some(true);
+    }
+    let error = std::io::Error::last_os_error().raw_os_error();
+    matches!(error, Some(libc::EAGAIN | libc::EACCES)).then_some(false)
 }
 
 #[cfg(not(all(

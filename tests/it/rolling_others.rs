@@ -327,6 +327,40 @@ fn archives_are_numbered_in_their_order_though_one_is_held() {
     }
 }
 
+/// A process that is stopped holds a file for as long as that lasts.
+#[test]
+#[cfg(all(target_os = "linux", feature = "gzip"))]
+fn a_file_that_is_held_for_long_is_told_and_overtaken() {
+    let folder = Folder::new();
+    let path = folder.file("app.log");
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&told);
+    let (file, guard) = layer(&path)
+        .file_pattern("app-%i.log.gz")
+        .max_file_size(5)
+        .max_files(2)
+        .on_error(move |error| heard.lock().unwrap().push(error.to_string()))
+        .build()
+        .unwrap();
+    let dispatch = dispatch(file);
+    let holder = fs::File::open(&path).unwrap();
+    rustix::fs::flock(&holder, rustix::fs::FlockOperation::LockShared).unwrap();
+    (0..9).for_each(|number| log(&dispatch, &format!("{number:04}")));
+    guard.flush(LONG).unwrap();
+    let archives = || {
+        let names = names(&folder).into_iter();
+        names.filter(|name| name.ends_with(".log.gz")).count()
+    };
+    assert_eq!(archives(), 0, "they wait for the first");
+    wait_until("the others", || archives() == 2);
+    assert_eq!(read(&folder.file("app-7.log.gz")), "0007\n");
+    drop(holder);
+    guard.shutdown(LONG);
+    let told = told.lock().unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("another process has it open"), "{told:?}");
+}
+
 /// An event starts the time that lines may wait, and not the one until the next look.
 #[test]
 fn a_look_is_not_put_off_by_an_event() {
