@@ -214,9 +214,8 @@ impl FileHandle {
     }
 
     /// Has the layer roll its file, before what is logged after this call; a file without lines is not
-    /// rolled. Calls that come one after the other before the layer has heard of
-    /// the first are one. Of no effect on a layer without options of rolling, or while another one has the
-    /// file.
+    /// rolled. Calls that come one after the other before the layer has heard of the first are one. Of no
+    /// effect on a layer without options of rolling, or while another one has the file.
     pub fn roll(&self) {
         let now = Timestamp::now().unix_nanos();
         // An earlier request is for the earlier lines.

@@ -16,6 +16,10 @@ use std::sync::mpsc;
 use std::time::Duration;
 use std::time::Instant;
 
+use rustix::process::Resource;
+use rustix::process::Rlimit;
+use rustix::process::getrlimit;
+use rustix::process::setrlimit;
 use tracing_kafka::BuildError;
 use tracing_kafka::DropReason;
 use tracing_kafka::FileLayer;
@@ -84,6 +88,17 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "not in time: {what}");
         std::thread::park_timeout(Duration::from_millis(2));
     }
+}
+
+/// Sets a limit of this process. Returns what it was before.
+fn limit(resource: Resource, to: u64) -> Rlimit {
+    let before = getrlimit(resource);
+    let limit = Rlimit {
+        current: Some(to),
+        maximum: before.maximum,
+    };
+    setrlimit(resource, limit).unwrap();
+    before
 }
 
 fn mode(path: &Path) -> u32 {
@@ -288,10 +303,6 @@ fn a_file_at_its_limit_is_told_once_and_gone_on_with_when_there_is_room() {
 
 /// A limit on the size of files stands for a disk that is full, and is then lifted.
 fn play_limit(folder: &Path, is_synchronous: bool) {
-    use rustix::process::Resource;
-    use rustix::process::Rlimit;
-    use rustix::process::getrlimit;
-    use rustix::process::setrlimit;
     let path = folder.join("app.log");
     let (sender, told) = mpsc::channel();
     let mut builder = FileLayer::builder(&path)
@@ -303,12 +314,7 @@ fn play_limit(folder: &Path, is_synchronous: bool) {
     if is_synchronous {
         builder = builder.synchronous();
     }
-    let before = getrlimit(Resource::Fsize);
-    let limit = Rlimit {
-        current: Some(1000),
-        maximum: before.maximum,
-    };
-    setrlimit(Resource::Fsize, limit).unwrap();
+    let before = limit(Resource::Fsize, 1000);
     let (file, guard) = builder.build().unwrap();
     let _default = tracing_subscriber::registry().with(file).set_default();
     let start = Instant::now();
@@ -348,7 +354,6 @@ fn a_footer_that_finds_no_room_does_not_end_the_process() {
 
 /// Writes of a footer fail like those of lines, and raise the same signal.
 fn play_limit_footer(folder: &Path) {
-    use rustix::process::Resource;
     let path = folder.join("app.log");
     let (file, guard) = FileLayer::builder(&path)
         .layout(pattern("%m"))
@@ -357,9 +362,7 @@ fn play_limit_footer(folder: &Path) {
         .synchronous()
         .build()
         .unwrap();
-    let mut limit = rustix::process::getrlimit(Resource::Fsize);
-    limit.current = Some(1000);
-    rustix::process::setrlimit(Resource::Fsize, limit).unwrap();
+    limit(Resource::Fsize, 1000);
     let _default = tracing_subscriber::registry().with(file).set_default();
     for number in 10..35 {
         tracing::info!("{number} {:096}", 0);
@@ -380,7 +383,6 @@ fn a_header_that_had_to_wait_is_no_line() {
 /// A file is rolled while there is no room for the header of the next.
 #[cfg(feature = "cron")]
 fn play_limit_header(folder: &Path) {
-    use rustix::process::Resource;
     let (file, guard) = FileLayer::builder(folder.join("app.log"))
         .layout(pattern("%m"))
         .header(pattern("the header"))
@@ -389,17 +391,14 @@ fn play_limit_header(folder: &Path) {
         .on_error(|_| {})
         .build()
         .unwrap();
-    let before = rustix::process::getrlimit(Resource::Fsize);
-    let mut limit = before;
-    limit.current = Some(1);
     let _default = tracing_subscriber::registry().with(file).set_default();
     tracing::info!("line");
     guard.flush(LONG).unwrap();
-    rustix::process::setrlimit(Resource::Fsize, limit).unwrap();
+    let before = limit(Resource::Fsize, 1);
     wait_until("the roll", || folder.join("app-1.log").exists());
     // Longer than it takes to look at the file.
     std::thread::park_timeout(Duration::from_millis(1200));
-    rustix::process::setrlimit(Resource::Fsize, before).unwrap();
+    setrlimit(Resource::Fsize, before).unwrap();
     wait_until("the header", || {
         read(&folder.join("app.log")) == "the header\n"
     });
@@ -419,7 +418,6 @@ fn lines_that_had_to_wait_are_in_the_files_of_their_time() {
 /// Lines of several seconds wait for room, where each second has its file.
 #[cfg(feature = "cron")]
 fn play_limit_periods(folder: &Path) {
-    use rustix::process::Resource;
     let (file, guard) = FileLayer::builder(folder.join("app.log"))
         .layout(pattern("%d{HHmmss}"))
         .file_pattern("app-%d{HHmmss}.log")
@@ -427,10 +425,7 @@ fn play_limit_periods(folder: &Path) {
         .on_error(|_| {})
         .build()
         .unwrap();
-    let before = rustix::process::getrlimit(Resource::Fsize);
-    let mut limit = before;
-    limit.current = Some(1);
-    rustix::process::setrlimit(Resource::Fsize, limit).unwrap();
+    let before = limit(Resource::Fsize, 1);
     let _default = tracing_subscriber::registry().with(file).set_default();
     let (start, mut count) = (Instant::now(), 0);
     while start.elapsed() < Duration::from_millis(3100) {
@@ -438,7 +433,7 @@ fn play_limit_periods(folder: &Path) {
         count += 1;
         std::thread::park_timeout(Duration::from_millis(50));
     }
-    rustix::process::setrlimit(Resource::Fsize, before).unwrap();
+    setrlimit(Resource::Fsize, before).unwrap();
     let report = guard.shutdown(LONG);
     assert_eq!(report.stats.delivered, count, "{report}");
     let (mut archives, mut lines) = (0, 0);
@@ -769,10 +764,6 @@ fn a_roll_that_fails_half_way_is_undone_told_once_and_made_up_for() {
 
 /// No file can be opened for a while: the old one is renamed by then.
 fn play_no_handles(folder: &Path) {
-    use rustix::process::Resource;
-    use rustix::process::Rlimit;
-    use rustix::process::getrlimit;
-    use rustix::process::setrlimit;
     let path = folder.join("app.log");
     let (sender, told) = mpsc::channel();
     let (file, guard) = FileLayer::builder(&path)
@@ -796,12 +787,7 @@ fn play_no_handles(folder: &Path) {
         lines.concat()
     };
     (0..2).for_each(log);
-    let before = getrlimit(Resource::Nofile);
-    let none = Rlimit {
-        current: Some(0),
-        maximum: before.maximum,
-    };
-    setrlimit(Resource::Nofile, none).unwrap();
+    let before = limit(Resource::Nofile, 0);
     (2..5).for_each(log);
     setrlimit(Resource::Nofile, before).unwrap();
     // The layer may have looked for rolled files meanwhile, too.

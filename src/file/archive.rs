@@ -19,6 +19,7 @@ use super::name::Codec;
 use super::name::NamePattern;
 use super::open;
 use super::open::Access;
+use super::pending::MARK;
 use super::pending::Pending;
 use super::pending::Stage;
 use super::rename;
@@ -392,7 +393,7 @@ fn compressed(pending: &Pending) -> Option<(PathBuf, Option<Codec>)> {
 /// Puts a file onto another file system. A process that is killed between the last two steps leaves both,
 /// and the next one copies it again: better twice than not at all.
 fn copy(from: &Path, to: &Path, stop: &AtomicBool) -> io::Result<()> {
-    let part = with_suffix(to, ".part");
+    let part = with_suffix(to, &format!("{MARK}.part"));
     remove(&part)?;
     let source = open::rolled(from)?;
     let mut target = open::create_private(&part)?;

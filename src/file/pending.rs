@@ -15,7 +15,7 @@ use super::rename;
 use crate::sys::Timestamp;
 
 /// No other program calls its files so.
-const MARK: &str = ".tracing-kafka";
+pub(super) const MARK: &str = ".tracing-kafka";
 const ROLLED: &str = "roll";
 const PART: &str = "part";
 

@@ -680,13 +680,18 @@ fn archives_may_lie_on_another_file_system() {
         .build()
         .unwrap();
     let dispatch = dispatch(file);
-    (0..3).for_each(|number| write(&dispatch, &guard, &format!("{number:04}")));
-    let report = guard.shutdown(LONG);
-    assert_eq!(report.stats.delivered, 3, "{report}");
-    assert_eq!(names(&folder), ["app.log"]);
+    (0..2).for_each(|number| write(&dispatch, &guard, &format!("{number:04}")));
+    wait_until("the first archive", || names(&folder).len() == 1);
     let [year] = &files(&other)[..] else {
         panic!("{:?}", names(&other));
     };
+    let theirs = year.join("app-2.log.part");
+    fs::write(&theirs, "of another program").unwrap();
+    write(&dispatch, &guard, "0002");
+    let report = guard.shutdown(LONG);
+    assert_eq!(report.stats.delivered, 3, "{report}");
+    assert_eq!(names(&folder), ["app.log"]);
+    fs::remove_file(&theirs).unwrap();
     assert_eq!(read(&year.join("app-1.log")), "0000\n");
     assert_eq!(read(&year.join("app-2.log")), "0001\n");
     assert_eq!(

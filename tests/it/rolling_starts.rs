@@ -1,6 +1,7 @@
 //! Rolling across starts: what a layer makes of the files that it finds.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 use std::time::SystemTime;
 
@@ -58,14 +59,19 @@ fn a_window_keeps_the_last_files_over_many_starts() {
     }
 }
 
+/// A file with a line, as if written at that time.
+fn write_then(path: &Path, time: SystemTime) {
+    fs::write(path, "line\n").unwrap();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(time).unwrap();
+}
+
 #[test]
 fn a_file_that_is_rolled_on_startup_has_the_date_of_its_lines() {
     let folder = Folder::new();
     let path = folder.file("app.log");
-    fs::write(&path, "in 2001\n").unwrap();
-    let file = fs::File::options().write(true).open(&path).unwrap();
     let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    file.set_modified(then).unwrap();
+    write_then(&path, then);
     let (_file, guard) = layer(&path)
         .file_pattern("app-%d{yyyy}-%i.log")
         .roll_on_startup(1)
@@ -80,10 +86,8 @@ fn a_file_that_is_rolled_on_startup_has_the_date_of_its_lines() {
 fn what_is_compressed_has_the_time_of_its_last_line() {
     let folder = Folder::new();
     let path = folder.file("app.log");
-    fs::write(&path, "in 2001\n").unwrap();
-    let file = fs::File::options().write(true).open(&path).unwrap();
     let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    file.set_modified(then).unwrap();
+    write_then(&path, then);
     let (_file, guard) = layer(&path)
         .file_pattern("app-%i.log.gz")
         .roll_on_startup(1)
@@ -100,10 +104,7 @@ fn what_is_compressed_has_the_time_of_its_last_line() {
 fn a_file_of_tomorrow_is_rolled_today() {
     let folder = Folder::new();
     let path = folder.file("app.log");
-    fs::write(&path, "of tomorrow\n").unwrap();
-    let file = fs::File::options().write(true).open(&path).unwrap();
-    let tomorrow = SystemTime::now() + Duration::from_secs(24 * 3600);
-    file.set_modified(tomorrow).unwrap();
+    write_then(&path, SystemTime::now() + Duration::from_secs(24 * 3600));
     let (_file, _guard) = layer(&path)
         .file_pattern("app-%d{HHmmss}-%i.log")
         .roll_cron("* * * * * ?")
@@ -128,10 +129,7 @@ fn a_link_that_is_followed_stays_when_its_file_is_rolled() {
     let dispatch = dispatch(file);
     (0..2).for_each(|number| log(&dispatch, &format!("{number:04}")));
     guard.shutdown(LONG);
-    assert_eq!(
-        fs::read_link(&path).unwrap(),
-        std::path::Path::new("data/real.log")
-    );
+    assert_eq!(fs::read_link(&path).unwrap(), Path::new("data/real.log"));
     assert_eq!(read(&path), "0001\n");
     assert_eq!(read(&folder.file("data/real-1.log")), "0000\n");
 }
