@@ -56,7 +56,7 @@ const fn row(name: &'static str, event: Event, run: fn(&Values, Event)) -> Row {
     Row { name, event, run }
 }
 
-const ROWS: [Row; 32] = [
+const ROWS: [Row; 36] = [
     row("loop", Event::NOTHING, no_subscriber),
     row("no-subscriber", Event::A, no_subscriber),
     row("no-op", Event::A, no_op),
@@ -73,6 +73,10 @@ const ROWS: [Row; 32] = [
     row("default", Event::A, default_to_kafka),
     row("constant", Event::CONSTANT, seed_to_kafka),
     row("fields", Event::B, all_to_kafka),
+    row("fields-outside", Event::B_OUTSIDE, all_to_kafka),
+    row("fields-deep", Event::B_DEEP, all_to_kafka),
+    row("fields-new-span", Event::B_NEW, all_to_kafka),
+    row("seed-new-span", Event::B_NEW, seed_to_kafka),
     row("both-fields", Event::B, all_to_both),
     row("both-fields-apart", Event::B, all_to_both_apart),
     row("peer", Event::PEER, all_to_kafka),

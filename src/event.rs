@@ -56,7 +56,9 @@ use visit_values;
 mod bridged;
 mod builder;
 mod kept;
+mod kept_text;
 mod live;
+mod number;
 mod spans;
 mod value;
 
@@ -64,9 +66,11 @@ pub(crate) use bridged::Bridged;
 pub use builder::LogEventBuilder;
 pub(crate) use kept::KeptFields;
 pub(crate) use kept::MAX_KEPT;
+pub(crate) use kept_text::KeptText;
 pub(crate) use live::LiveThread;
-pub(crate) use spans::KeptText;
+pub(crate) use live::SpanSource;
 pub use spans::LogSpan;
+pub(crate) use spans::MAX_SPANS;
 pub(crate) use spans::SpanContext;
 pub(crate) use spans::SpanFields;
 pub(crate) use value::FIELD_LIMIT;
@@ -257,7 +261,7 @@ impl<'a> LogEvent<'a> {
         self.spans().values()
     }
 
-    /// The spans, with the texts that are made once per enter.
+    /// The spans, with the texts that are made once for all events in the same spans.
     #[inline]
     pub(crate) fn spans(&self) -> &SpanContext {
         match &self.source {

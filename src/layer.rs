@@ -1,12 +1,10 @@
 //! The one `tracing` layer behind all public ones: takes an event, renders it, hands the bytes to a sink.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::cell::RefCell;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
-use std::rc::Rc;
 
 use tracing::Event;
 use tracing::Level;
@@ -23,7 +21,7 @@ use crate::event::Bridged;
 use crate::event::LiveThread;
 use crate::event::LogEvent;
 use crate::event::SpanContext;
-use crate::event::SpanFields;
+use crate::event::SpanSource;
 use crate::event::drop_payload;
 use crate::event::take_failures;
 use crate::layout::Layout;
@@ -36,21 +34,24 @@ use crate::sys::thread_role;
 
 mod ending;
 mod forward;
+mod marks;
 mod parts;
 mod shared;
 mod sink;
-mod stack;
+mod spans;
 mod turn;
 
 pub(crate) use ending::Ending;
 use ending::cut;
 pub(crate) use forward::forward_layer;
+use marks::Turn;
 pub(crate) use parts::Parts;
 use shared::Group;
+use shared::Member;
 use shared::Renderings;
 pub(crate) use sink::Sink;
-use stack::Current;
-use stack::LayerSpans;
+use spans::Around;
+use spans::Views;
 
 /// A rendering buffer that grew beyond this is not kept by its thread.
 const KEEP_BYTES: usize = 64 * 1024;
@@ -59,10 +60,10 @@ const _: () = assert!(KEEP_BYTES < MAX_EVENT_BYTES);
 
 /// Renders events into a sink. Made once per layer, shared with its worker.
 pub(crate) struct Appender<T> {
-    spans: LayerSpans,
     layout: Box<dyn Layout>,
     /// Layers that need not render again what this one has rendered.
     group: Group,
+    member: Member,
     /// What a record has beside its value; none where it has nothing.
     parts: Option<Box<Parts>>,
     ending: Ending,
@@ -74,25 +75,24 @@ pub(crate) struct Appender<T> {
 impl<T> fmt::Debug for Appender<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Appender")
-            .field("spans", &self.spans)
             .field("ending", &self.ending)
             .finish_non_exhaustive()
     }
 }
 
 /// What a thread keeps between events. Its `RefCell` is the re-entrancy cell: an event that is
-/// logged while another one is being rendered finds it borrowed.
+/// logged while another one is being rendered finds it borrowed. At the end of a thread it is gone, and
+/// a [`Turn`] takes its place.
 struct Scratch {
     out: Vec<u8>,
-    around: Around,
+    views: Views,
+    borrowed: Borrowed,
     renderings: Renderings,
 }
 
-/// What an event's view borrows beside the event.
-struct Around {
+/// What an event's view borrows beside the event and its spans.
+struct Borrowed {
     thread: Option<LiveThread>,
-    /// For events whose spans are not on the stack.
-    looked_up: SpanContext,
     /// For events outside of all spans.
     outside: SpanContext,
     /// For records of the crate `log`.
@@ -103,9 +103,9 @@ impl Scratch {
     const fn new() -> Self {
         Self {
             out: Vec::new(),
-            around: Around {
+            views: Views::new(),
+            borrowed: Borrowed {
                 thread: None,
-                looked_up: SpanContext::new(),
                 outside: SpanContext::new(),
                 bridged: Bridged::new(),
             },
@@ -114,11 +114,31 @@ impl Scratch {
     }
 }
 
+impl Borrowed {
+    /// The view of `event`, whose spans are looked up when they are asked for.
+    #[expect(
+        clippy::inline_always,
+        reason = "a call and its spills cost each event 25 instructions; the other callers are rare"
+    )]
+    #[inline(always)]
+    fn view<'a>(
+        &'a mut self,
+        event: &'a Event<'a>,
+        timestamp: Timestamp,
+        spans: &'a dyn SpanSource<'a>,
+    ) -> LogEvent<'a> {
+        let thread = self.thread.get_or_insert_with(LiveThread::current);
+        let bridged = if Bridged::is_possible(event.metadata()) {
+            self.bridged.read(event)
+        } else {
+            None
+        };
+        LogEvent::live(event, timestamp, thread, spans, &self.outside, bridged)
+    }
+}
+
 thread_local! {
     static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch::new()) };
-    /// Set while span fields are being formatted; a span created by a field's `Debug` then keeps
-    /// its name but no fields, so that nothing recurses without end.
-    static IN_SPAN_FIELDS: Cell<bool> = const { Cell::new(false) };
 }
 
 impl<T: Sink> Appender<T> {
@@ -129,8 +149,8 @@ impl<T: Sink> Appender<T> {
         sink: T,
     ) -> Self {
         Self {
-            spans: LayerSpans::new(),
             group: Group::join(layout.fingerprint()),
+            member: Member::new(),
             layout,
             parts: None,
             ending,
@@ -172,14 +192,15 @@ impl<T: Sink> Appender<T> {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        if is_rendering() {
+        let level = *event.metadata().level();
+        let Some(admission) = unless_taking(|| self.sink.admit_full(level)) else {
             return self.sink.count_lost(DropReason::Reentrant);
-        }
-        if let Some(admission) = self.sink.admit_full(*event.metadata().level()) {
+        };
+        if let Some(admission) = admission {
             self.take_admitted(event, ctx, admission);
         } else if self.group.is_shared() {
             // It had its turn.
-            shared::pass(self.spans.period());
+            shared::pass(self.member.number());
         }
     }
 
@@ -215,7 +236,10 @@ impl<T: Sink> Appender<T> {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        self.take_alone(event, ctx, &mut Scratch::new(), admission);
+        match Turn::at_event() {
+            Some(_turn) => self.take_alone(event, ctx, &mut Scratch::new(), admission),
+            None => self.sink.count_lost(DropReason::Reentrant),
+        }
     }
 
     #[expect(
@@ -233,43 +257,10 @@ impl<T: Sink> Appender<T> {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let timestamp = Timestamp::now();
-        let mut entered = None;
-        let view = self.view(event, ctx, timestamp, &mut scratch.around, &mut entered);
+        let spans = Around::new(event, ctx, &mut scratch.views);
+        let view = scratch.borrowed.view(event, timestamp, &spans);
         self.render(&view, &mut scratch.out, admission);
-    }
-
-    /// The view of `event`; `entered` keeps the spans that it shows.
-    #[expect(
-        clippy::inline_always,
-        reason = "a call and its spills cost each event 25 instructions; the other callers are rare"
-    )]
-    #[inline(always)]
-    fn view<'a, S>(
-        &self,
-        event: &'a Event<'a>,
-        ctx: &Context<'_, S>,
-        timestamp: Timestamp,
-        around: &'a mut Around,
-        entered: &'a mut Option<Rc<SpanContext>>,
-    ) -> LogEvent<'a>
-    where
-        S: Subscriber + for<'l> LookupSpan<'l>,
-    {
-        let thread = around.thread.get_or_insert_with(LiveThread::current);
-        let spans = match self.spans.current(event, ctx) {
-            Current::Outside => &around.outside,
-            Current::Inside(view) => &**entered.insert(view),
-            Current::Unknown => {
-                self.spans.look_up(&mut around.looked_up, event, ctx);
-                &around.looked_up
-            }
-        };
-        let bridged = if Bridged::is_possible(event.metadata()) {
-            around.bridged.read(event)
-        } else {
-            None
-        };
-        LogEvent::live(event, timestamp, thread, spans, bridged)
+        scratch.views.drop_large();
     }
 
     /// Logs an event of the layer's own, from its worker.
@@ -402,48 +393,23 @@ impl<T: Sink> Appender<T> {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        if !self.is_ours() || attributes.is_empty() {
-            return;
+        if self.is_ours() && !attributes.is_empty() {
+            spans::keep_fields(attributes, id, ctx);
         }
-        contained(|| {
-            let Some(span) = ctx.span(id) else { return };
-            // Another of our layers may have been here first.
-            if span.extensions().get::<SpanFields>().is_some() {
-                return;
-            }
-            if let Some(fields) = render_fields(|visitor| attributes.record(visitor)) {
-                span.extensions_mut().replace(fields);
-            }
-        });
     }
 
     pub(crate) fn on_record<S>(&self, id: &Id, values: &Record<'_>, ctx: &Context<'_, S>)
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        if !self.is_ours() {
-            return;
+        if self.is_ours() {
+            spans::update_fields(values, id, ctx);
         }
-        contained(|| {
-            let Some(span) = ctx.span(id) else { return };
-            let Some(newer) = render_fields(|visitor| values.record(visitor)) else {
-                return;
-            };
-            {
-                let mut extensions = span.extensions_mut();
-                if let Some(fields) = extensions.get_mut::<SpanFields>() {
-                    fields.update(newer);
-                } else {
-                    extensions.replace(newer);
-                }
-            }
-            stack::fields_changed();
-        });
     }
 
-    /// A callsite is new, or the subscriber was changed: this layer may have been away.
+    /// A callsite is new, or the subscriber was changed: this layer may have been elsewhere.
     pub(crate) fn register_callsite(&self) -> Interest {
-        self.spans.may_have_missed();
+        self.member.may_have_moved();
         Interest::always()
     }
 
@@ -451,45 +417,23 @@ impl<T: Sink> Appender<T> {
     #[inline]
     pub(crate) fn event_enabled(&self, event: &Event<'_>) -> bool {
         if self.group.is_shared() {
-            shared::ask(self.spans.period(), event);
+            shared::ask(self.member.number(), event);
         }
         true
     }
-
-    #[inline]
-    pub(crate) fn on_enter(&self, id: &Id) {
-        if self.is_ours() {
-            self.spans.enter(id);
-        }
-    }
-
-    #[inline]
-    pub(crate) fn on_exit(&self, id: &Id) {
-        if self.is_ours() {
-            self.spans.exit(id);
-        }
-    }
 }
 
-/// Whether this thread is in the middle of rendering an event.
+/// Runs something so that an event that is logged meanwhile, on this thread, is refused like one inside
+/// of an event. None inside of one, where nothing is run.
 #[inline]
-fn is_rendering() -> bool {
-    SCRATCH
-        .try_with(|cell| cell.try_borrow_mut().is_err())
-        .unwrap_or(false)
+fn unless_taking<R>(mut run: impl FnMut() -> R) -> Option<R> {
+    let done = SCRATCH.try_with(|cell| cell.try_borrow_mut().ok().map(|_taken| run()));
+    done.unwrap_or_else(|_| Turn::at_event().map(|_turn| run()))
 }
 
-/// Renders span fields without holding any lock. None inside the rendering of another span's.
-fn render_fields(record: impl FnOnce(&mut dyn tracing::field::Visit)) -> Option<SpanFields> {
-    if IN_SPAN_FIELDS.replace(true) {
-        return None;
-    }
-    // Values contain their own panics, so the mark is always taken back.
-    let fields = SpanFields::render(record);
-    IN_SPAN_FIELDS.set(false);
-    // They are shown, not counted: no event of this layer is concerned.
-    take_failures();
-    Some(fields)
+/// The same, inside of an event too.
+fn undisturbed<R>(mut run: impl FnMut() -> R) -> R {
+    unless_taking(&mut run).unwrap_or_else(run)
 }
 
 /// Runs `callback` so that a panic, of a registry whose locks another layer poisoned say, does not

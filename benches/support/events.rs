@@ -65,7 +65,8 @@ impl Values {
 pub(crate) struct Event {
     /// Logs one; the number says which of [`Values`] it takes.
     pub(crate) log: fn(&Values, usize),
-    is_in_span: bool,
+    /// How many spans are around it.
+    spans: usize,
 }
 
 impl Event {
@@ -78,30 +79,38 @@ impl Event {
     /// Three fields beside a message that never changes, in a span with two fields.
     pub(crate) const B: Self = Self {
         log: with_fields,
-        is_in_span: true,
+        spans: 1,
     };
+    /// The same outside of all spans.
+    pub(crate) const B_OUTSIDE: Self = Self::outside(with_fields);
+    /// The same in four spans, each in the one before.
+    pub(crate) const B_DEEP: Self = Self {
+        log: with_fields,
+        spans: 4,
+    };
+    /// The same in a span that is opened, entered, left and closed for it.
+    pub(crate) const B_NEW: Self = Self::outside(with_fields_in_new_span);
 
     /// The same with values that are always the same, and not known to the compiler.
     pub(crate) const PEER: Self = Self {
         log: with_constant_fields,
-        is_in_span: true,
+        spans: 1,
     };
 
     const fn outside(log: fn(&Values, usize)) -> Self {
-        Self {
-            log,
-            is_in_span: false,
-        }
+        Self { log, spans: 0 }
     }
 
     /// Runs `body` where the event belongs.
     pub(crate) fn inside<R>(self, body: impl FnOnce() -> R) -> R {
-        if self.is_in_span {
+        let mut entered = Vec::new();
+        for _ in 0..self.spans {
             let span = tracing::info_span!("request", req_id = "a1b2c3d4", method = "GET");
-            span.in_scope(body)
-        } else {
-            body()
+            entered.push(span.entered());
         }
+        let result = body();
+        while entered.pop().is_some() {}
+        result
     }
 }
 
@@ -144,6 +153,12 @@ fn with_fields(values: &Values, index: usize) {
         elapsed_ms = row.ratio,
         "request handled"
     );
+}
+
+#[inline(never)]
+fn with_fields_in_new_span(values: &Values, index: usize) {
+    let span = tracing::info_span!("request", req_id = "a1b2c3d4", method = "GET");
+    span.in_scope(|| with_fields(values, index));
 }
 
 #[inline(never)]

@@ -1,6 +1,6 @@
 //! The view of an event that is being logged right now.
 
-use std::cell::Cell;
+use std::cell::OnceCell;
 use std::fmt;
 
 use tracing::Event;
@@ -57,22 +57,29 @@ pub(super) struct Live<'a> {
     pub(super) bridged: Option<&'a Bridged>,
 }
 
-/// The spans around an event, and whether they were looked at.
-pub(super) struct Watched<'a> {
-    spans: &'a SpanContext,
-    is_seen: Cell<bool>,
+/// Where the spans around an event are found.
+pub(crate) trait SpanSource<'a> {
+    /// The spans as they are now; none outside of all spans. To be asked once.
+    fn look_up(&self) -> Option<&'a SpanContext>;
 }
 
-impl Watched<'_> {
+/// The spans around an event, looked up when they are asked for.
+pub(super) struct Watched<'a> {
+    source: &'a dyn SpanSource<'a>,
+    outside: &'a SpanContext,
+    found: OnceCell<&'a SpanContext>,
+}
+
+impl<'a> Watched<'a> {
     #[inline]
-    pub(super) fn look(&self) -> &SpanContext {
-        self.is_seen.set(true);
-        self.spans
+    pub(super) fn look(&self) -> &'a SpanContext {
+        let look_up = || self.source.look_up().unwrap_or(self.outside);
+        self.found.get_or_init(look_up)
     }
 
     #[inline]
-    pub(super) fn if_seen(&self) -> Option<&SpanContext> {
-        self.is_seen.get().then_some(self.spans)
+    pub(super) fn if_seen(&self) -> Option<&'a SpanContext> {
+        self.found.get().copied()
     }
 }
 
@@ -83,13 +90,15 @@ impl fmt::Debug for Watched<'_> {
 }
 
 impl<'a> LogEvent<'a> {
-    /// The view of a live event inside `spans`, on `thread`.
+    /// The view of a live event on `thread`, inside the spans that `spans` finds; `outside` is shown
+    /// where there are none.
     #[inline]
     pub(crate) fn live(
         event: &'a Event<'a>,
         timestamp: Timestamp,
         thread: &'a LiveThread,
-        spans: &'a SpanContext,
+        spans: &'a dyn SpanSource<'a>,
+        outside: &'a SpanContext,
         bridged: Option<&'a Bridged>,
     ) -> Self {
         Self {
@@ -99,8 +108,9 @@ impl<'a> LogEvent<'a> {
                 event,
                 thread,
                 spans: Watched {
-                    spans,
-                    is_seen: Cell::new(false),
+                    source: spans,
+                    outside,
+                    found: OnceCell::new(),
                 },
                 bridged,
             }),

@@ -1,13 +1,15 @@
 //! What an event shows of its spans: each span's own fields as text, and the merged view from the innermost span out.
 
-use std::cell::Cell;
 use std::cell::RefCell;
 use std::fmt;
+use std::mem::size_of;
 use std::ops::Range;
 
 use tracing::field::Field;
 use tracing::field::Visit;
 
+use super::kept_text::KeptText;
+use super::number::next_number;
 use super::value::FIELD_LIMIT;
 use super::value::Value;
 
@@ -19,8 +21,10 @@ pub(crate) const MAX_SPANS: usize = 32;
 const MAX_KEPT: usize = 4;
 
 /// The fields of one span as text, kept in the registry beside the span and shared by all layers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SpanFields {
+    /// Another one whenever a field changes, so that it stands for what there is to be seen.
+    number: u64,
     fields: Vec<(&'static str, String, Scalar)>,
 }
 
@@ -30,12 +34,20 @@ impl SpanFields {
         let mut collector = Collector::default();
         record(&mut collector);
         Self {
+            number: next_number(),
             fields: collector.fields,
         }
     }
 
+    /// What no other fields have, nor these before they changed.
+    #[inline]
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Takes over `newer`; a value recorded again replaces the earlier one.
     pub(crate) fn update(&mut self, newer: Self) {
+        self.number = newer.number;
         for field in newer.fields {
             let known = self.fields.iter_mut().find(|(known, ..)| *known == field.0);
             if let Some(old) = known {
@@ -115,7 +127,7 @@ super::visit_values!(Collector, push);
 
 /// The merged view of all spans around an event: names root first, fields with the innermost value.
 ///
-/// Built once per enter, read by every event inside; its buffers are used again.
+/// Built once for all events in the same spans; its buffers are used again.
 #[derive(Debug, Default)]
 pub(crate) struct SpanContext {
     /// The text of all names and values below.
@@ -130,14 +142,14 @@ pub(crate) struct SpanContext {
     fields_text: String,
     /// Made from all the above by layouts, when they come to it.
     kept: RefCell<Vec<KeptText>>,
-    /// Equal for views of this thread that show the same.
+    /// A number for each of the spans that stands for what it shows, innermost first.
+    numbers: Vec<u64>,
+    /// What no other view has or had.
     content: u64,
 }
 
-/// What is outside of all spans shows the same.
+/// The number of what is outside of all spans.
 const NOTHING: u64 = 0;
-/// Of a view that was not compared with others.
-const UNKNOWN: u64 = u64::MAX;
 
 /// The name of a span, and its fields in `SpanContext::own`.
 #[derive(Debug, PartialEq)]
@@ -165,7 +177,8 @@ impl SpanContext {
             names_text: String::new(),
             fields_text: String::new(),
             kept: RefCell::new(Vec::new()),
-            content: UNKNOWN,
+            numbers: Vec::new(),
+            content: NOTHING,
         }
     }
 
@@ -177,44 +190,47 @@ impl SpanContext {
         self.merged.clear();
         self.names_text.clear();
         self.fields_text.clear();
-        self.content = UNKNOWN;
+        self.numbers.clear();
+        self.content = NOTHING;
         for kept in self.kept.get_mut() {
             kept.clear();
         }
     }
 
-    /// Gives what the view shows a number: that of one of `others` which shows the same, or another one.
-    pub(crate) fn number_content(&mut self, others: &mut dyn Iterator<Item = &Self>) {
-        thread_local! {
-            static LAST: Cell<u64> = const { Cell::new(NOTHING) };
-        }
-        let mut numbered = others.filter(|other| other.content != UNKNOWN);
-        let same = numbered.find(|other| {
-            (&other.arena, &other.spans, &other.own) == (&self.arena, &self.spans, &self.own)
-        });
-        self.content = same.map_or_else(
-            || {
-                LAST.set(LAST.get() + 1);
-                LAST.get()
-            },
-            |same| same.content,
-        );
+    /// Whether it shows the spans with these numbers, innermost first.
+    #[inline]
+    pub(crate) fn is_of(&self, numbers: &[u64]) -> bool {
+        self.numbers == numbers
     }
 
     /// The number of what the view shows.
     #[inline]
     pub(crate) fn content(&self) -> u64 {
-        if self.spans.is_empty() {
-            NOTHING
-        } else {
-            self.content
-        }
+        self.content
     }
 
-    /// Whether it is known to show what has this number.
-    #[inline]
-    pub(crate) fn has_content(&self, content: u64) -> bool {
-        self.content() == content && content != UNKNOWN
+    /// How much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let kept = self.kept.borrow();
+        self.arena.capacity()
+            + self.spans.capacity() * size_of::<OwnFields>()
+            + (self.own.capacity() + self.merged.capacity()) * size_of::<FieldRange>()
+            + self.names_text.capacity()
+            + self.fields_text.capacity()
+            + self.numbers.capacity() * size_of::<u64>()
+            + kept.iter().map(KeptText::bytes).sum::<usize>()
+    }
+
+    /// Adds the next span outwards, for which `number` stands. Returns whether there is room for
+    /// another.
+    pub(crate) fn add_numbered<'f>(
+        &mut self,
+        number: u64,
+        name: &str,
+        fields: impl Iterator<Item = (&'f str, &'f str, Scalar)>,
+    ) -> bool {
+        self.numbers.push(number);
+        self.add_span(name, fields)
     }
 
     /// Adds the next span outwards. Returns whether there is room for another.
@@ -269,6 +285,9 @@ impl SpanContext {
 
     /// Puts everything in order once the outermost span was added.
     pub(crate) fn finish(&mut self) {
+        if !self.spans.is_empty() {
+            self.content = next_number();
+        }
         self.spans.reverse();
         let arena = self.arena.as_str();
         self.merged
@@ -476,30 +495,6 @@ impl fmt::Debug for LogSpan<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         f.debug_map().entries(self.fields()).finish()
-    }
-}
-
-/// What a layout made from a view and keeps with it, until the view is made anew.
-#[derive(Debug, Default)]
-pub(crate) struct KeptText {
-    /// Whose it is; 0 is nobody's.
-    layout: u64,
-    pub(crate) text: Vec<u8>,
-    /// Where in the text its first part ends.
-    pub(crate) split: usize,
-    /// Places in the text that the layout wants to find again.
-    pub(crate) places: Vec<Range<usize>>,
-    /// A summary of them.
-    pub(crate) mask: u64,
-}
-
-impl KeptText {
-    fn clear(&mut self) {
-        self.layout = 0;
-        self.text.clear();
-        self.split = 0;
-        self.places.clear();
-        self.mask = 0;
     }
 }
 

@@ -49,22 +49,6 @@ macro_rules! forward_layer {
             ) {
                 self.appender.on_record(id, values, &ctx);
             }
-
-            fn on_enter(
-                &self,
-                id: &tracing::span::Id,
-                _ctx: tracing_subscriber::layer::Context<'_, S>,
-            ) {
-                self.appender.on_enter(id);
-            }
-
-            fn on_exit(
-                &self,
-                id: &tracing::span::Id,
-                _ctx: tracing_subscriber::layer::Context<'_, S>,
-            ) {
-                self.appender.on_exit(id);
-            }
         }
     };
 }

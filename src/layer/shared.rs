@@ -53,6 +53,33 @@ impl Group {
     }
 }
 
+/// What tells a layer from others: a number that no other layer has or had, and another one whenever
+/// it may have been put into another place. That it was asked before proves nothing then.
+#[derive(Debug)]
+pub(super) struct Member(AtomicU64);
+
+impl Member {
+    pub(super) fn new() -> Self {
+        Self(AtomicU64::new(Self::next()))
+    }
+
+    /// The number; never 0.
+    #[inline]
+    pub(super) fn number(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Other layers, on whatever thread, shall not know this one any more.
+    pub(super) fn may_have_moved(&self) {
+        self.0.store(Self::next(), Ordering::Release);
+    }
+
+    fn next() -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
 /// What a thread knows of the event that is being offered to its layers.
 struct Round {
     /// Another one for each event; never 0 once there was one.

@@ -6,6 +6,7 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::Appender;
+use super::Around;
 use super::KEEP_BYTES;
 use super::SCRATCH;
 use super::Scratch;
@@ -27,7 +28,7 @@ impl<T: Sink> Appender<T> {
     ) where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let Some(round) = shared::take_turn(self.spans.period(), event) else {
+        let Some(round) = shared::take_turn(self.member.number(), event) else {
             return self.take(event, ctx, admission);
         };
         if shared::is_ready(&self.group) && self.parts.is_none() {
@@ -97,9 +98,9 @@ impl<T: Sink> Appender<T> {
         let rendering = scratch.renderings.of(&self.group);
         let made = rendering.find(round, &self.group);
         let timestamp = made.map_or_else(Timestamp::now, |made| made.timestamp);
-        let mut entered = None;
-        let view = self.view(event, ctx, timestamp, &mut scratch.around, &mut entered);
-        let is_same = |seen| view.spans().has_content(seen);
+        let spans = Around::new(event, ctx, &mut scratch.views);
+        let view = scratch.borrowed.view(event, timestamp, &spans);
+        let is_same = |seen| view.spans().content() == seen;
         let (failures, out) = match made {
             Some(made) if made.spans.is_none_or(is_same) => (made.failures, rendering.restored()),
             _ => {
@@ -135,5 +136,6 @@ impl<T: Sink> Appender<T> {
         if self.parts.is_some() {
             rendering.changed();
         }
+        scratch.views.drop_large();
     }
 }

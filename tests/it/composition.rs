@@ -334,8 +334,14 @@ fn another_subscriber_that_looks_up_spans() {
     let subscriber = wrapping.with(layer.with_filter(LevelFilter::INFO));
     tracing::subscriber::with_default(subscriber, || {
         let _outer = tracing::info_span!("outer", a = 1).entered();
-        let _hidden = tracing::debug_span!("hidden", b = 2).entered();
         tracing::info!("inside");
+        let _hidden = tracing::debug_span!("hidden", b = 2).entered();
+        let _inner = tracing::info_span!("inner", c = 3).entered();
+        tracing::info!("further inside");
     });
-    assert_eq!(records.take(), ["[outer] {a=1} inside"]);
+    let expected = [
+        "[outer] {a=1} inside",
+        "[outer, inner] {a=1, c=3} further inside",
+    ];
+    assert_eq!(records.take(), expected);
 }

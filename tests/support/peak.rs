@@ -20,6 +20,12 @@ pub(crate) fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (result, usize::try_from(more).unwrap_or(0))
 }
 
+/// How many bytes the thread holds, of what it asked for itself.
+#[allow(dead_code, reason = "not all that measure ask for it")]
+pub(crate) fn held() -> isize {
+    HELD.get()
+}
+
 struct Metered;
 
 fn count(new: usize, old: usize) {
