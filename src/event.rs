@@ -10,41 +10,51 @@ use tracing::field::Visit;
 
 use crate::sys::Timestamp;
 
+/// The methods of `Visit` that hand each field, as a `Value`, to a method of the type, save
+/// `record_debug`.
+macro_rules! visit_scalars {
+    ($method:ident) => {
+        fn record_f64(&mut self, field: &tracing::field::Field, value: f64) {
+            self.$method(field, $crate::event::Value::F64(value));
+        }
+        fn record_i64(&mut self, field: &tracing::field::Field, value: i64) {
+            self.$method(field, $crate::event::Value::I64(value));
+        }
+        fn record_u64(&mut self, field: &tracing::field::Field, value: u64) {
+            self.$method(field, $crate::event::Value::U64(value));
+        }
+        fn record_i128(&mut self, field: &tracing::field::Field, value: i128) {
+            self.$method(field, $crate::event::Value::I128(value));
+        }
+        fn record_u128(&mut self, field: &tracing::field::Field, value: u128) {
+            self.$method(field, $crate::event::Value::U128(value));
+        }
+        fn record_bool(&mut self, field: &tracing::field::Field, value: bool) {
+            self.$method(field, $crate::event::Value::Bool(value));
+        }
+        fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
+            self.$method(field, $crate::event::Value::Str(value));
+        }
+        fn record_bytes(&mut self, field: &tracing::field::Field, value: &[u8]) {
+            self.$method(field, $crate::event::Value::Bytes(value));
+        }
+        fn record_error(
+            &mut self,
+            field: &tracing::field::Field,
+            value: &(dyn std::error::Error + 'static),
+        ) {
+            self.$method(field, $crate::event::Value::Error(value));
+        }
+    };
+}
+use visit_scalars;
+
 /// Implements `Visit` for a type by handing each field, as a `Value`, to one of its methods.
 macro_rules! visit_values {
     ($type:ty, $method:ident) => {
         impl tracing::field::Visit for $type {
-            fn record_f64(&mut self, field: &tracing::field::Field, value: f64) {
-                self.$method(field, $crate::event::Value::F64(value));
-            }
-            fn record_i64(&mut self, field: &tracing::field::Field, value: i64) {
-                self.$method(field, $crate::event::Value::I64(value));
-            }
-            fn record_u64(&mut self, field: &tracing::field::Field, value: u64) {
-                self.$method(field, $crate::event::Value::U64(value));
-            }
-            fn record_i128(&mut self, field: &tracing::field::Field, value: i128) {
-                self.$method(field, $crate::event::Value::I128(value));
-            }
-            fn record_u128(&mut self, field: &tracing::field::Field, value: u128) {
-                self.$method(field, $crate::event::Value::U128(value));
-            }
-            fn record_bool(&mut self, field: &tracing::field::Field, value: bool) {
-                self.$method(field, $crate::event::Value::Bool(value));
-            }
-            fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
-                self.$method(field, $crate::event::Value::Str(value));
-            }
-            fn record_bytes(&mut self, field: &tracing::field::Field, value: &[u8]) {
-                self.$method(field, $crate::event::Value::Bytes(value));
-            }
-            fn record_error(
-                &mut self,
-                field: &tracing::field::Field,
-                value: &(dyn std::error::Error + 'static),
-            ) {
-                self.$method(field, $crate::event::Value::Error(value));
-            }
+            $crate::event::visit_scalars!($method);
+
             fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
                 self.$method(field, $crate::event::Value::Debug(value));
             }
@@ -61,6 +71,7 @@ mod live;
 mod number;
 mod spans;
 mod value;
+mod written;
 
 pub(crate) use bridged::Bridged;
 pub use builder::LogEventBuilder;
@@ -80,16 +91,19 @@ pub(crate) use value::drop_payload;
 pub(crate) use value::take_failures;
 pub(crate) use value::write_cut;
 pub(crate) use value::write_text;
+pub(crate) use written::Elsewhere;
 
 use builder::Given;
 use live::Live;
+use written::plain_name;
+use written::write_field;
 
 /// The most fields of one event that a layout is shown.
 const MAX_FIELDS: usize = 128;
 /// The field that holds an event's text.
 pub(crate) const MESSAGE: &str = "message";
 /// The field that holds an event's marker.
-const MARKER: &str = "marker";
+pub(crate) const MARKER: &str = "marker";
 /// Fields that hold the event's error, should none have a value that is one.
 const ERRORS: [&str; 3] = ["error", "err", "e"];
 
@@ -157,6 +171,36 @@ impl<'a> LogEvent<'a> {
     #[inline]
     pub fn level(&self) -> Level {
         self.level
+    }
+
+    /// The name that the event was given: `name: "order.placed"` in a macro. None for the name that
+    /// `tracing` gives to all others, `event src/orders.rs:42`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracing_kafka::{Layout, LogEvent, MemoryLayer};
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// struct Names;
+    /// impl Layout for Names {
+    ///     fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
+    ///         out.extend_from_slice(event.name().unwrap_or("none").as_bytes());
+    ///     }
+    /// }
+    ///
+    /// let (layer, records) = MemoryLayer::new(Names);
+    /// let _default = tracing_subscriber::registry().with(layer).set_default();
+    /// tracing::info!(name: "order.placed", "order 42 placed");
+    /// tracing::info!("listening");
+    /// assert_eq!(records.take(), ["order.placed", "none"]);
+    /// ```
+    pub fn name(&self) -> Option<&str> {
+        match &self.source {
+            Source::Live(live) if live.bridged.is_none() => live::given_name(live.event.metadata()),
+            Source::Live(_) => None,
+            Source::Given(given) => given.name,
+        }
     }
 
     /// The event's target; Log4j's logger name.
@@ -293,7 +337,7 @@ impl<'a> LogEvent<'a> {
         if let Source::Live(live) = &self.source {
             for field in live.event.metadata().fields() {
                 if field.name() != MESSAGE {
-                    each(field.index(), field.name());
+                    each(field.index(), plain_name(field.name()));
                 }
             }
         }
@@ -365,23 +409,64 @@ impl<'a> LogEvent<'a> {
     /// assert!(!event.with_error(&mut |_| {}));
     /// ```
     pub fn with_error(&self, with: &mut dyn FnMut(Value<'_>)) -> bool {
-        let (mut is_done, mut is_named) = (false, false);
-        self.fields(&mut |name, value| {
-            if matches!(value, Value::Error(_)) && !is_done {
-                is_done = true;
+        let Some(error) = self.error() else {
+            return false;
+        };
+        let mut number = 0;
+        self.fields(&mut |_, value| {
+            if number == error {
                 with(value);
             }
-            is_named |= ERRORS.contains(&name);
+            number += 1;
         });
-        if is_named && !is_done {
-            self.fields(&mut |name, value| {
-                if ERRORS.contains(&name) && !is_done {
-                    is_done = true;
-                    with(value);
-                }
-            });
+        true
+    }
+
+    /// Which of the fields that [`fields`](Self::fields) hands over is the event's error.
+    fn error(&self) -> Option<usize> {
+        let (mut number, mut typed, mut named) = (0, None, None);
+        self.fields(&mut |name, value| {
+            if matches!(value, Value::Error(_)) {
+                typed = typed.or(Some(number));
+            } else if ERRORS.contains(&name) {
+                named = named.or(Some(number));
+            }
+            number += 1;
+        });
+        typed.or(named)
+    }
+
+    /// Appends the message and, behind it, the fields that are not shown elsewhere, as
+    /// `tracing_subscriber::fmt` writes them: `out of stock order=42`. The fields come in the order in
+    /// which the event names them. Unescaped.
+    #[inline]
+    pub(crate) fn write_message_and_fields(&self, elsewhere: &Elsewhere, out: &mut Vec<u8>) {
+        match &self.source {
+            Source::Live(live) => {
+                let has_more = elsewhere.error && self.max_fields() > 1;
+                let error = if has_more { self.error() } else { None };
+                live::write_message_and_fields(live, elsewhere, error, out);
+            }
+            Source::Given(given) => {
+                let start = out.len();
+                self.write_message(out);
+                let mut is_first = given.message.is_none();
+                let error = if elsewhere.error { self.error() } else { None };
+                let mut number = 0;
+                self.fields(&mut |name, value| {
+                    let is_error = error == Some(number);
+                    number += 1;
+                    if is_error || elsewhere.has(name) || out.len() - start > live::MAX_TEXT {
+                        return;
+                    }
+                    if !is_first {
+                        out.push(b' ');
+                    }
+                    is_first = false;
+                    write_field(out, name, value);
+                });
+            }
         }
-        is_done
     }
 
     /// Where the event is logged, for an event that is being logged right now.

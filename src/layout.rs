@@ -24,6 +24,7 @@ mod plan;
 mod planner;
 mod ready;
 mod replace;
+mod shown;
 mod simple;
 mod specifier;
 mod style;

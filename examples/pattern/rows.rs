@@ -14,14 +14,16 @@ use tracing_kafka::Layout as _;
 use tracing_kafka::LogEvent;
 use tracing_kafka::PatternLayout;
 
-/// The layout of a row: its pattern, zone and locale, without escaping.
+/// The layout of a row: its pattern, zone and locale, and Log4j's own text: unescaped, and with the fields
+/// where the pattern has them.
 pub(crate) fn layout(row: &Value, is_lenient: bool) -> Result<PatternLayout, String> {
     let pattern = row.get("pattern").and_then(Value::as_str);
     let pattern = pattern.ok_or("expected a text as `pattern`")?;
     let mut builder = PatternLayout::builder(pattern)
         .zone(row.get("zone").and_then(Value::as_str).unwrap_or("UTC"))
         .locale(row.get("locale").and_then(Value::as_str).unwrap_or("en-US"))
-        .escape(Escape::None);
+        .escape(Escape::None)
+        .always_write_fields(false);
     if is_lenient {
         builder = builder.lenient();
     }

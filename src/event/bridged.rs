@@ -6,6 +6,7 @@ use tracing::Event;
 use tracing::Metadata;
 use tracing::field::Field;
 use tracing::field::Visit;
+use tracing_log::NormalizeEvent as _;
 
 /// The target of all of them.
 const TARGET: &str = "log";
@@ -40,7 +41,9 @@ impl Bridged {
     /// Reads where `event` comes from. None if it is an event like any other.
     #[cold]
     pub(crate) fn read(&mut self, event: &Event<'_>) -> Option<&Self> {
-        event.metadata().fields().field("log.target")?;
+        if !event.is_log() {
+            return None;
+        }
         self.target.clear();
         self.module_path.clear();
         self.file.clear();

@@ -6,9 +6,8 @@ use tracing::Level;
 
 use super::LogEvent;
 use super::Source;
-use super::spans::Scalar;
+use super::spans::FieldText;
 use super::spans::SpanContext;
-use super::value::FIELD_LIMIT;
 use super::value::Value;
 use crate::sys::Timestamp;
 
@@ -22,6 +21,7 @@ pub(super) struct Given<'a> {
     pub(super) method: Option<&'a str>,
     pub(super) thread_name: &'a str,
     pub(super) thread_id: u64,
+    pub(super) name: Option<&'a str>,
     pub(super) message: Option<&'a str>,
     pub(super) fields: Vec<(&'a str, Value<'a>)>,
     pub(super) marker: Option<&'a str>,
@@ -55,6 +55,7 @@ impl<'a> LogEventBuilder<'a> {
                 method: None,
                 thread_name: "main",
                 thread_id: 1,
+                name: None,
                 message: None,
                 fields: Vec::new(),
                 marker: None,
@@ -79,6 +80,12 @@ impl<'a> LogEventBuilder<'a> {
     /// Sets the target. Defaults to an empty one.
     pub fn target(mut self, target: &'a str) -> Self {
         self.given.target = target;
+        self
+    }
+
+    /// Sets the event's own name, as `name: "order.placed"` does in a macro. Defaults to none.
+    pub fn name(mut self, name: &'a str) -> Self {
+        self.given.name = Some(name);
         self
     }
 
@@ -145,10 +152,13 @@ impl<'a> LogEventBuilder<'a> {
     /// The event.
     pub fn build(mut self) -> LogEvent<'a> {
         for (name, fields) in self.spans.iter().rev() {
-            let texts: Vec<String> = fields.iter().map(|(_, value)| text(*value)).collect();
-            let fields = fields.iter().zip(&texts);
-            let fields =
-                fields.map(|((name, value), text)| (*name, text.as_str(), Scalar::of(*value)));
+            let mut buffer = Vec::new();
+            let mut text = |name, value| (name, FieldText::of(name, value, &mut buffer));
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(name, value)| text(*name, *value))
+                .collect();
+            let fields = fields.iter().map(|(name, text)| (*name, text));
             if !self.given.spans.add_span(name, fields) {
                 break;
             }
@@ -163,11 +173,4 @@ impl<'a> LogEventBuilder<'a> {
             source: Source::Given(Box::new(self.given)),
         }
     }
-}
-
-/// The text of a span's value, as a live span keeps it.
-fn text(value: Value<'_>) -> String {
-    let mut text = Vec::new();
-    value.write_to(&mut text, FIELD_LIMIT);
-    String::from_utf8_lossy(&text).into_owned()
 }

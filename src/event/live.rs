@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::fmt;
 
 use tracing::Event;
+use tracing::Metadata;
 use tracing::field::Field;
 use tracing::field::Visit;
 
@@ -16,7 +17,13 @@ use super::Source;
 use super::spans::SpanContext;
 use super::value::Value;
 use super::value::write_debug;
+use super::written::Elsewhere;
+use super::written::plain_name;
+use super::written::write_field;
 use crate::sys::Timestamp;
+
+/// Behind so many bytes no further field is written: a record is cut long before.
+pub(super) const MAX_TEXT: usize = 1 << 20;
 
 /// Name and number of a thread, looked up once in its life.
 #[derive(Debug)]
@@ -45,6 +52,18 @@ impl LiveThread {
         };
         Self { name, id }
     }
+}
+
+/// The name of an event, unless `tracing` has given it one from its place in the source.
+pub(super) fn given_name(metadata: &Metadata<'static>) -> Option<&'static str> {
+    let name = metadata.name();
+    let Some(place) = name.strip_prefix("event ") else {
+        return Some(name);
+    };
+    let is_place = place.rsplit_once(':').is_some_and(|(file, line)| {
+        metadata.file() == Some(file) && line.parse().ok() == metadata.line()
+    });
+    (!is_place).then_some(name)
 }
 
 /// The parts of a live event.
@@ -180,6 +199,116 @@ impl Visit for MessageVisitor<'_> {
     }
 }
 
+/// Appends the message and, behind it, the other fields but those that are shown elsewhere.
+#[inline]
+pub(super) fn write_message_and_fields(
+    live: &Live<'_>,
+    elsewhere: &Elsewhere,
+    error: Option<usize>,
+    out: &mut Vec<u8>,
+) {
+    let start = out.len();
+    live.event.record(&mut TextVisitor {
+        out,
+        start,
+        elsewhere,
+        error,
+        is_bridged: live.bridged.is_some(),
+        has_message: false,
+        message: 0,
+        seen: 0,
+        has_fields: false,
+    });
+}
+
+/// Writes the message first, whatever its place among the fields.
+struct TextVisitor<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+    elsewhere: &'a Elsewhere,
+    /// The number of the field that is the event's error, if that is shown elsewhere.
+    error: Option<usize>,
+    is_bridged: bool,
+    has_message: bool,
+    /// How long it is.
+    message: usize,
+    /// How many other fields there were.
+    seen: usize,
+    has_fields: bool,
+}
+
+impl TextVisitor<'_> {
+    #[inline]
+    fn message(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.has_message || self.has_fields {
+            return self.late_message(write);
+        }
+        write(self.out);
+        self.message = self.out.len() - self.start;
+        self.has_message = true;
+    }
+
+    /// There is something already: fields, which come behind the message, or another message, which
+    /// this one replaces.
+    #[cold]
+    fn late_message(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.has_message {
+            let with_space = self.message + usize::from(self.has_fields);
+            self.out.drain(self.start..self.start + with_space);
+        }
+        let fields = self.out.len() - self.start;
+        write(self.out);
+        self.message = self.out.len() - self.start - fields;
+        self.has_message = true;
+        if self.has_fields {
+            self.out.push(b' ');
+        }
+        let text = self.out.get_mut(self.start..).unwrap_or_default();
+        text.rotate_left(fields);
+    }
+
+    #[inline(never)]
+    fn field(&mut self, name: &'static str, value: Value<'_>) {
+        if self.is_bridged && Bridged::is_own(name) {
+            return;
+        }
+        let number = self.seen;
+        self.seen += 1;
+        let name = plain_name(name);
+        let is_too_much = number >= MAX_FIELDS || self.out.len() - self.start > MAX_TEXT;
+        if is_too_much || self.error == Some(number) || self.elsewhere.has(name) {
+            return;
+        }
+        if self.has_message || self.has_fields {
+            self.out.push(b' ');
+        }
+        self.has_fields = true;
+        write_field(self.out, name, value);
+    }
+
+    fn visit(&mut self, field: &Field, value: Value<'_>) {
+        if field.name() == MESSAGE {
+            self.message(|out| value.write_to(out, MESSAGE_LIMIT));
+        } else {
+            self.field(field.name(), value);
+        }
+    }
+}
+
+impl Visit for TextVisitor<'_> {
+    /// What nearly every message is: `format_args!`, whose `Debug` is its text.
+    #[inline]
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == MESSAGE {
+            self.message(|out| write_debug(out, MESSAGE_LIMIT, value));
+        } else {
+            self.field(field.name(), Value::Debug(value));
+        }
+    }
+
+    super::visit_scalars!(visit);
+}
+
 /// Hands each field save the message to `each`, and save those that tell where a record of `log`
 /// comes from.
 pub(super) fn for_each_field(live: &Live<'_>, each: &mut dyn FnMut(&str, Value<'_>)) {
@@ -202,7 +331,7 @@ impl FieldVisitor<'_> {
             field.name() != MESSAGE && !(self.is_bridged && Bridged::is_own(field.name()));
         if is_shown && self.seen < MAX_FIELDS {
             self.seen += 1;
-            (self.each)(field.name(), value);
+            (self.each)(plain_name(field.name()), value);
         }
     }
 }

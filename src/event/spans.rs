@@ -12,6 +12,8 @@ use super::kept_text::KeptText;
 use super::number::next_number;
 use super::value::FIELD_LIMIT;
 use super::value::Value;
+use super::written::plain_name;
+use super::written::write_value;
 
 /// The most fields that one span, or one merged view, keeps; later ones are left out.
 pub(crate) const MAX_FIELDS: usize = 128;
@@ -25,7 +27,7 @@ const MAX_KEPT: usize = 4;
 pub(crate) struct SpanFields {
     /// Another one whenever a field changes, so that it stands for what there is to be seen.
     number: u64,
-    fields: Vec<(&'static str, String, Scalar)>,
+    fields: Vec<(&'static str, FieldText)>,
 }
 
 impl SpanFields {
@@ -49,7 +51,7 @@ impl SpanFields {
     pub(crate) fn update(&mut self, newer: Self) {
         self.number = newer.number;
         for field in newer.fields {
-            let known = self.fields.iter_mut().find(|(known, ..)| *known == field.0);
+            let known = self.fields.iter_mut().find(|(known, _)| *known == field.0);
             if let Some(old) = known {
                 *old = field;
             } else if self.fields.len() < MAX_FIELDS {
@@ -58,18 +60,51 @@ impl SpanFields {
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str, Scalar)> {
-        self.fields
-            .iter()
-            .map(|(name, value, scalar)| (*name, value.as_str(), *scalar))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &FieldText)> {
+        self.fields.iter().map(|(name, text)| (*name, text))
+    }
+}
+
+/// A field's value as text, and what it was before.
+#[derive(Debug, Default)]
+pub(crate) struct FieldText {
+    text: String,
+    scalar: Scalar,
+    /// How `%spans` shows it, where that cannot be told from the above.
+    written: Option<Box<str>>,
+}
+
+impl FieldText {
+    /// The text of `value`, rendered into `buffer` first.
+    pub(super) fn of(name: &str, value: Value<'_>, buffer: &mut Vec<u8>) -> Self {
+        let mut render = |write: &dyn Fn(&mut Vec<u8>)| {
+            buffer.clear();
+            write(buffer);
+            String::from_utf8_lossy(buffer).into_owned()
+        };
+        let text = render(&|out| value.write_to(out, FIELD_LIMIT));
+        let is_another = match value {
+            Value::Bytes(_) => true,
+            Value::Error(error) => error.source().is_some(),
+            _ => false,
+        };
+        let written = is_another.then(|| render(&|out| write_value(out, name, value)).into());
+        Self {
+            text,
+            scalar: Scalar::of(value),
+            written,
+        }
     }
 }
 
 /// What a value is beside its text.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub(crate) enum Scalar {
-    /// Nothing but text.
+    /// Nothing but text: the `Debug` form of a value.
+    #[default]
     Text,
+    /// A text itself.
+    Str,
     I64(i64),
     U64(u64),
     I128(i128),
@@ -87,13 +122,14 @@ impl Scalar {
             Value::U128(number) => Self::U128(number),
             Value::F64(number) => Self::F64(number),
             Value::Bool(truth) => Self::Bool(truth),
-            Value::Str(_) | Value::Bytes(_) | Value::Error(_) | Value::Debug(_) => Self::Text,
+            Value::Str(_) => Self::Str,
+            Value::Bytes(_) | Value::Error(_) | Value::Debug(_) => Self::Text,
         }
     }
 
     fn value(self, text: &str) -> Value<'_> {
         match self {
-            Self::Text => Value::Str(text),
+            Self::Text | Self::Str => Value::Str(text),
             Self::I64(number) => Value::I64(number),
             Self::U64(number) => Value::U64(number),
             Self::I128(number) => Value::I128(number),
@@ -107,7 +143,7 @@ impl Scalar {
 /// Renders each visited field to a text of its own.
 #[derive(Default)]
 struct Collector {
-    fields: Vec<(&'static str, String, Scalar)>,
+    fields: Vec<(&'static str, FieldText)>,
     buffer: Vec<u8>,
 }
 
@@ -116,10 +152,9 @@ impl Collector {
         if self.fields.len() >= MAX_FIELDS {
             return;
         }
-        self.buffer.clear();
-        value.write_to(&mut self.buffer, FIELD_LIMIT);
-        let text = String::from_utf8_lossy(&self.buffer).into_owned();
-        self.fields.push((field.name(), text, Scalar::of(value)));
+        let name = plain_name(field.name());
+        let text = FieldText::of(name, value, &mut self.buffer);
+        self.fields.push((name, text));
     }
 }
 
@@ -140,6 +175,8 @@ pub(crate) struct SpanContext {
     merged: Vec<FieldRange>,
     names_text: String,
     fields_text: String,
+    /// What `%spans` prints, once it has been asked for.
+    written: RefCell<(bool, Vec<u8>)>,
     /// Made from all the above by layouts, when they come to it.
     kept: RefCell<Vec<KeptText>>,
     /// A number for each of the spans that stands for what it shows, innermost first.
@@ -164,6 +201,8 @@ struct FieldRange {
     name: Range<usize>,
     value: Range<usize>,
     scalar: Scalar,
+    /// Its own form in `%spans`; empty where there is none.
+    written: Range<usize>,
 }
 
 impl SpanContext {
@@ -176,6 +215,7 @@ impl SpanContext {
             merged: Vec::new(),
             names_text: String::new(),
             fields_text: String::new(),
+            written: RefCell::new((false, Vec::new())),
             kept: RefCell::new(Vec::new()),
             numbers: Vec::new(),
             content: NOTHING,
@@ -190,6 +230,9 @@ impl SpanContext {
         self.merged.clear();
         self.names_text.clear();
         self.fields_text.clear();
+        let (is_written, text) = self.written.get_mut();
+        *is_written = false;
+        text.clear();
         self.numbers.clear();
         self.content = NOTHING;
         for kept in self.kept.get_mut() {
@@ -217,6 +260,7 @@ impl SpanContext {
             + (self.own.capacity() + self.merged.capacity()) * size_of::<FieldRange>()
             + self.names_text.capacity()
             + self.fields_text.capacity()
+            + self.written.borrow().1.capacity()
             + self.numbers.capacity() * size_of::<u64>()
             + kept.iter().map(KeptText::bytes).sum::<usize>()
     }
@@ -227,7 +271,7 @@ impl SpanContext {
         &mut self,
         number: u64,
         name: &str,
-        fields: impl Iterator<Item = (&'f str, &'f str, Scalar)>,
+        fields: impl Iterator<Item = (&'f str, &'f FieldText)>,
     ) -> bool {
         self.numbers.push(number);
         self.add_span(name, fields)
@@ -237,12 +281,12 @@ impl SpanContext {
     pub(crate) fn add_span<'f>(
         &mut self,
         name: &str,
-        fields: impl Iterator<Item = (&'f str, &'f str, Scalar)>,
+        fields: impl Iterator<Item = (&'f str, &'f FieldText)>,
     ) -> bool {
         let name = self.store(name);
         let from = self.own.len();
-        for (name, value, scalar) in fields {
-            self.add_field(from, name, value, scalar);
+        for (name, text) in fields {
+            self.add_field(from, name, text);
         }
         let to = self.own.len();
         for at in from..to {
@@ -261,24 +305,28 @@ impl SpanContext {
     }
 
     /// Adds a field to the span whose first one is at `from`.
-    fn add_field(&mut self, from: usize, name: &str, value: &str, scalar: Scalar) {
+    fn add_field(&mut self, from: usize, name: &str, text: &FieldText) {
         let own = self.own.get(from..).unwrap_or_default();
         let known = position(own, &self.arena, name);
         if known.is_none() && own.len() >= MAX_FIELDS {
             return;
         }
-        let value = self.store(value);
+        let scalar = text.scalar;
+        let value = self.store(&text.text);
+        let written = self.store(text.written.as_deref().unwrap_or_default());
         let old = known.and_then(|at| self.own.get_mut(from + at));
         // Should a span name a field twice, the last value wins.
         if let Some(old) = old {
             old.value = value;
             old.scalar = scalar;
+            old.written = written;
         } else {
             let name = self.store(name);
             self.own.push(FieldRange {
                 name,
                 value,
                 scalar,
+                written,
             });
         }
     }
@@ -374,6 +422,44 @@ impl SpanContext {
         }
     }
 
+    /// Appends the spans as `tracing_subscriber::fmt` writes them, `request{id="7"}:pay: `, each with its own
+    /// fields; nothing outside of all spans.
+    #[inline]
+    pub(crate) fn write_all(&self, out: &mut Vec<u8>) {
+        if self.spans.is_empty() {
+            return;
+        }
+        match self.written.try_borrow_mut() {
+            Ok(mut written) => {
+                let (is_written, text) = &mut *written;
+                if !*is_written {
+                    self.write_anew(text);
+                    *is_written = true;
+                }
+                out.extend_from_slice(text);
+            }
+            // Called from inside itself, which no layout does.
+            Err(_) => self.write_anew(out),
+        }
+    }
+
+    #[cold]
+    fn write_anew(&self, out: &mut Vec<u8>) {
+        for span in &self.spans {
+            out.extend_from_slice(text(&self.arena, &span.name).as_bytes());
+            let fields = self.own.get(span.fields.clone()).unwrap_or_default();
+            for (index, field) in fields.iter().enumerate() {
+                out.push(if index == 0 { b'{' } else { b' ' });
+                field.write(&self.arena, out);
+            }
+            if !fields.is_empty() {
+                out.push(b'}');
+            }
+            out.push(b':');
+        }
+        out.push(b' ');
+    }
+
     /// Hands the text that `layout`, a number above 0, keeps with this view to `then`; `make` fills
     /// an empty one where there is none yet.
     #[inline]
@@ -442,6 +528,20 @@ impl FieldRange {
         let value = self.scalar.value(text(arena, &self.value));
         (text(arena, &self.name), value)
     }
+
+    /// Appends `name=value` as `%spans` shows it.
+    fn write(&self, arena: &str, out: &mut Vec<u8>) {
+        let (name, value) = (text(arena, &self.name), text(arena, &self.value));
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'=');
+        match self.scalar {
+            Scalar::Text if !self.written.is_empty() => {
+                out.extend_from_slice(text(arena, &self.written).as_bytes());
+            }
+            Scalar::Str | Scalar::F64(_) => write_value(out, name, self.scalar.value(value)),
+            _ => out.extend_from_slice(value.as_bytes()),
+        }
+    }
 }
 
 impl fmt::Display for SpanContext {
@@ -502,12 +602,20 @@ impl fmt::Debug for LogSpan<'_> {
 mod tests {
     use super::*;
 
-    fn texts<'a>(
-        fields: &'a [(&'a str, &'a str)],
-    ) -> impl Iterator<Item = (&'a str, &'a str, Scalar)> {
+    fn add<'a>(
+        context: &mut SpanContext,
+        name: &str,
+        fields: impl IntoIterator<Item = (&'a str, Value<'a>)>,
+    ) -> bool {
+        let text = |(name, value)| (name, FieldText::of(name, value, &mut Vec::new()));
+        let fields: Vec<_> = fields.into_iter().map(text).collect();
+        context.add_span(name, fields.iter().map(|(name, text)| (*name, text)))
+    }
+
+    fn texts<'a>(fields: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = (&'a str, Value<'a>)> {
         fields
             .iter()
-            .map(|(name, value)| (*name, *value, Scalar::Text))
+            .map(|(name, value)| (*name, Value::Str(value)))
     }
 
     #[test]
@@ -515,8 +623,16 @@ mod tests {
         let mut context = SpanContext::new();
         for _ in 0..2 {
             context.clear();
-            assert!(context.add_span("leaf", texts(&[("b", "leaf"), ("a", "1")])));
-            assert!(context.add_span("root", texts(&[("b", "root"), ("c", "3")])));
+            assert!(add(
+                &mut context,
+                "leaf",
+                texts(&[("b", "leaf"), ("a", "1")])
+            ));
+            assert!(add(
+                &mut context,
+                "root",
+                texts(&[("b", "root"), ("c", "3")])
+            ));
             context.finish();
             assert_eq!(context.names_text(), "[root, leaf]");
             assert_eq!(context.fields_text(), "{a=1, b=leaf, c=3}");
@@ -536,7 +652,11 @@ mod tests {
         let mut context = SpanContext::new();
         let names: Vec<String> = (0..300).map(|n| format!("f{n}")).collect();
         let mut spans = 1;
-        while context.add_span("s", names.iter().map(|n| (n.as_str(), "v", Scalar::Text))) {
+        while add(
+            &mut context,
+            "s",
+            names.iter().map(|n| (n.as_str(), "v".into())),
+        ) {
             spans += 1;
         }
         assert_eq!(spans, MAX_SPANS);
@@ -547,12 +667,12 @@ mod tests {
     fn each_span_keeps_its_own_fields_and_their_types() {
         let mut context = SpanContext::new();
         let leaf = [
-            ("n", "1", Scalar::I64(1)),
-            ("t", "x", Scalar::Text),
-            ("n", "2.5", Scalar::F64(2.5)),
+            ("n", Value::I64(1)),
+            ("t", "x".into()),
+            ("n", Value::F64(2.5)),
         ];
-        context.add_span("leaf", leaf.into_iter());
-        context.add_span("root", [("n", "true", Scalar::Bool(true))].into_iter());
+        add(&mut context, "leaf", leaf);
+        add(&mut context, "root", [("n", Value::Bool(true))]);
         context.finish();
         let shown: Vec<String> = context.scope().map(|span| format!("{span:?}")).collect();
         assert_eq!(shown, [r#"root{"n": true}"#, r#"leaf{"n": 2.5, "t": x}"#]);
@@ -563,7 +683,7 @@ mod tests {
     #[test]
     fn a_kept_text_is_made_once_and_goes_with_the_view() {
         let mut context = SpanContext::new();
-        context.add_span("s", texts(&[]));
+        add(&mut context, "s", texts(&[]));
         let kept = |context: &SpanContext, layout: u64, text: &str| {
             context.with_kept(
                 layout,

@@ -12,6 +12,7 @@ use super::marker;
 use super::name::Precision;
 use super::text::MAX_RENDERED;
 use super::text::push_number;
+use crate::event::Elsewhere;
 use crate::event::LogEvent;
 use crate::sys::Timestamp;
 
@@ -23,6 +24,8 @@ pub(super) enum Converter {
     Correlation(&'static str),
     EventField(String),
     EventFields,
+    /// The name that the event was given.
+    EventName,
     File,
     Line,
     Location,
@@ -30,7 +33,8 @@ pub(super) enum Converter {
     Marker,
     /// The marker without its parents.
     MarkerName,
-    Message,
+    /// With the fields that are shown nowhere else, if it is the place for them.
+    Message(Option<Box<Elsewhere>>),
     Method,
     /// Nanoseconds since then.
     Nano(Instant),
@@ -43,6 +47,8 @@ pub(super) enum Converter {
     /// Those named, in that order.
     SomeSpanFields(Box<[String]>),
     SpanNames,
+    /// Each with its own fields.
+    Spans,
     Target(Precision),
     ThreadId,
     ThreadName,
@@ -75,6 +81,7 @@ impl Converter {
         matches!(
             self,
             Self::Class(_)
+                | Self::EventName
                 | Self::File
                 | Self::Line
                 | Self::Target(_)
@@ -101,7 +108,12 @@ impl Converter {
     #[inline(never)]
     pub(super) fn write(&self, event: &LogEvent<'_>, number: u64, out: &mut Vec<u8>) {
         match self {
-            Self::Message => event.write_message(out),
+            Self::Message(None) => event.write_message(out),
+            Self::Message(Some(fields)) => event.write_message_and_fields(fields, out),
+            Self::EventName => {
+                out.extend_from_slice(event.name().unwrap_or_default().as_bytes());
+            }
+            Self::Spans => event.spans().write_all(out),
             Self::Target(precision) => precision.write(event.target(), out),
             Self::ThreadName => out.extend_from_slice(event.thread_name().as_bytes()),
             Self::Class(precision) => {

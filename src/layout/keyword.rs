@@ -13,6 +13,7 @@ pub(super) enum Word {
     EqualsIgnoreCase,
     Error,
     EventFields,
+    EventName,
     File,
     Highlight,
     Level,
@@ -37,6 +38,8 @@ pub(super) enum Word {
     SpanFields,
     SpanId,
     SpanNames,
+    /// The spans with their fields, as `tracing_subscriber::fmt` writes them.
+    Spans,
     Style,
     Thread,
     ThreadId,
@@ -47,7 +50,7 @@ pub(super) enum Word {
     Unavailable(&'static str),
 }
 
-/// All words that Log4j registers for layouts.
+/// All words that Log4j registers for layouts, and two of our own at the end.
 static WORDS: &[(&str, Word)] = &[
     ("C", Word::Class),
     ("class", Word::Class),
@@ -133,6 +136,8 @@ static WORDS: &[(&str, Word)] = &[
     ("spanId", Word::SpanId),
     ("traceFlags", Word::TraceFlags),
     ("traceId", Word::TraceId),
+    ("eventName", Word::EventName),
+    ("spans", Word::Spans),
 ];
 
 const NO_FQCN: &str = "an event does not know the logging function that was called; `%C` is the \

@@ -9,6 +9,7 @@ use super::marker;
 use super::notes::shown;
 use super::text::push_number;
 use crate::event::LogEvent;
+use crate::event::MARKER;
 
 const BEGIN: &str = "${";
 const DEFAULT: &str = ":-";
@@ -210,6 +211,15 @@ fn alternative(default: &str) -> Option<Part> {
 }
 
 impl Lookup {
+    /// The fields of the event that it may print.
+    pub(super) fn event_fields(&self) -> impl Iterator<Item = &str> {
+        self.sources.iter().filter_map(|source| match source {
+            Source::EventField(name) => Some(name.as_str()),
+            Source::Marker => Some(MARKER),
+            _ => None,
+        })
+    }
+
     /// Appends what is found, unescaped.
     pub(super) fn write(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
         if !self.sources.iter().any(|source| source.write(event, out)) {

@@ -18,6 +18,7 @@ use super::notes::shown;
 use super::plan::Plan;
 use super::planner::Setting;
 use super::planner::plan;
+use super::shown::Shown;
 use super::simple::remember_start;
 use super::zone::Lookup;
 use super::zone::Zone;
@@ -25,7 +26,7 @@ use crate::error::PatternError;
 use crate::event::LogEvent;
 
 /// The pattern of a layout that was given none.
-const DEFAULT_PATTERN: &str = "%d{ISO8601} %-5p [%t] %c - %m";
+const DEFAULT_PATTERN: &str = "%d{ISO8601} %-5p [%t] %c - %spans%m";
 /// The name of the machine's own zone.
 const LOCAL: &str = "local";
 /// The locale of a layout that was given none.
@@ -117,6 +118,8 @@ impl PatternLayout {
             locale: DEFAULT_LOCALE.to_owned(),
             escape: Escape::default(),
             is_lenient: false,
+            writes_fields: true,
+            writes_exceptions: true,
         }
     }
 
@@ -160,7 +163,7 @@ impl Layout for PatternLayout {
     }
 }
 
-/// `%d{ISO8601} %-5p [%t] %c - %m`
+/// `%d{ISO8601} %-5p [%t] %c - %spans%m`
 impl Default for PatternLayout {
     fn default() -> Self {
         // Known to be right, and a test says so; an empty plan is better than a panic.
@@ -208,6 +211,8 @@ pub struct PatternLayoutBuilder {
     locale: String,
     escape: Escape,
     is_lenient: bool,
+    writes_fields: bool,
+    writes_exceptions: bool,
 }
 
 impl PatternLayoutBuilder {
@@ -260,6 +265,74 @@ impl PatternLayoutBuilder {
         self
     }
 
+    /// Sets whether `%m` is followed by the fields of the event that the pattern shows nowhere else.
+    /// Defaults to true; false is Log4j's own text.
+    ///
+    /// They are written as `tracing_subscriber::fmt` writes them, `name=value`, in the order in which the
+    /// event names them, text in quotes, an error with its sources. `%K` shows all fields, so none
+    /// follows then; `%K{name}`, `%ex`, `%marker`, `%traceId` and their like take out what they show. The
+    /// first `%m` has the fields, and what is around it takes them in: `%replace{%m}{…}{…}` masks
+    /// them, too. A pattern without `%m` has no place for them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracing_kafka::{Layout, LogEvent, PatternLayout};
+    ///
+    /// let event = LogEvent::builder()
+    ///     .message("out of stock")
+    ///     .field("order", 42)
+    ///     .field("item", "screw")
+    ///     .build();
+    /// for (pattern, always, expected) in [
+    ///     ("%p %m", true, r#"INFO out of stock order=42 item="screw""#),
+    ///     ("%p %K{order} %m", true, r#"INFO 42 out of stock item="screw""#),
+    ///     ("%p %m %K", true, "INFO out of stock {item=screw, order=42}"),
+    ///     ("%p %m", false, "INFO out of stock"),
+    /// ] {
+    ///     let layout = PatternLayout::builder(pattern).always_write_fields(always).build()?;
+    ///     let mut out = Vec::new();
+    ///     layout.render(&event, &mut out);
+    ///     assert_eq!(String::from_utf8_lossy(&out), expected);
+    /// }
+    /// # Ok::<(), tracing_kafka::PatternError>(())
+    /// ```
+    pub fn always_write_fields(mut self, always: bool) -> Self {
+        self.writes_fields = always;
+        self
+    }
+
+    /// Sets whether the event's error is one of these fields, as Log4j's `alwaysWriteExceptions` does.
+    /// Defaults to true. If false, an error is shown only where the pattern has `%ex`, `%K` or their
+    /// like.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io;
+    /// use tracing_kafka::{Layout, LogEvent, PatternLayout, Value};
+    ///
+    /// let error = io::Error::other("disk gone");
+    /// let event = LogEvent::builder()
+    ///     .message("write failed")
+    ///     .field("error", Value::Error(&error))
+    ///     .field("order", 42)
+    ///     .build();
+    /// let mut out = Vec::new();
+    /// PatternLayout::new("%m")?.render(&event, &mut out);
+    /// assert_eq!(out, b"write failed error=disk gone order=42");
+    ///
+    /// out.clear();
+    /// let layout = PatternLayout::builder("%m").always_write_exceptions(false).build()?;
+    /// layout.render(&event, &mut out);
+    /// assert_eq!(out, b"write failed order=42");
+    /// # Ok::<(), tracing_kafka::PatternError>(())
+    /// ```
+    pub fn always_write_exceptions(mut self, always: bool) -> Self {
+        self.writes_exceptions = always;
+        self
+    }
+
     /// Reads mistakes as Log4j reads them, instead of refusing them.
     ///
     /// An unknown word is the longest known one that it begins with, and text; what is none at
@@ -297,12 +370,19 @@ impl PatternLayoutBuilder {
             zone: default_zone(&self.zone)?,
             locale: default_locale(&self.locale, &mut notes)?,
         };
+        let shown = Shown::default();
         let setting = Setting {
             defaults: &defaults,
             is_escaped: self.escape == Escape::Text,
             budget: &Budget::default(),
+            shown: &shown,
         };
-        let plan = plan(&self.pattern, setting, &mut notes)?;
+        let mut plan = plan(&self.pattern, setting, &mut notes)?;
+        if self.writes_fields
+            && let Some(elsewhere) = shown.elsewhere(self.writes_exceptions)
+        {
+            plan.write_fields(elsewhere);
+        }
         let fingerprint = (!plan.has_number()).then(|| self.fingerprint(&defaults));
         Ok(PatternLayout {
             inner: Arc::new(Inner {
@@ -324,6 +404,7 @@ impl PatternLayoutBuilder {
         let mut hasher = DefaultHasher::new();
         "PatternLayout".hash(&mut hasher);
         (&self.pattern, &self.locale, self.escape, self.is_lenient).hash(&mut hasher);
+        (self.writes_fields, self.writes_exceptions).hash(&mut hasher);
         (&self.zone, format!("{:?}", defaults.zone)).hash(&mut hasher);
         variables(&self.pattern).hash(&mut hasher);
         hasher.finish()
@@ -390,7 +471,7 @@ mod tests {
     fn the_pattern_of_the_readme_prints_what_it_says() {
         check(
             "[%d{HH:mm:ss.SSS}] [%-4level] %msg%n",
-            "[14:34:02.123] [INFO] hello\n",
+            "[14:34:02.123] [INFO] hello n=1\n",
         );
     }
 
@@ -409,7 +490,8 @@ mod tests {
         check("%K %K{n} %%%n", "{n=1} 1 %\n");
         check("%pid", &std::process::id().to_string());
         check("a%n%5n|", "a\n    \n|");
-        check("%m %p{INFO=i} %m", "hello i hello");
+        check("%m %p{INFO=i} %m", "hello n=1 i hello");
+        check("%spans|%eventName", r#"request{user="bob" id="4"}: |"#);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::style::Styles;
 use super::text::MAX_RENDERED;
 use super::text::cut_chars;
 use super::text::equals_ignore_case;
+use crate::event::Elsewhere;
 use crate::event::LogEvent;
 
 /// A longer limit than this puts a mark behind what it cut.
@@ -57,6 +58,8 @@ struct Head {
     place: Option<Place>,
     /// Between them and the message.
     before: Short,
+    /// What is not written behind the message; none if no field is.
+    fields: Option<Box<Elsewhere>>,
     checks: bool,
     after: Short,
 }
@@ -69,6 +72,7 @@ struct Head {
 pub(super) enum Part {
     Ready(Ready),
     Message,
+    MessageAndFields(Box<Elsewhere>),
     Place(Place),
     Short(Short),
     Literal(String),
@@ -172,6 +176,36 @@ impl Plan {
         }
     }
 
+    /// Has the fields of the event that are not shown elsewhere written behind the first message of the
+    /// pattern. One in a substitution is not always there, and comes last.
+    pub(super) fn write_fields(&mut self, elsewhere: Elsewhere) {
+        let mut elsewhere = Some(Box::new(elsewhere));
+        for in_substitutions in [false, true] {
+            self.offer(&mut elsewhere, in_substitutions);
+        }
+    }
+
+    fn offer(&mut self, elsewhere: &mut Option<Box<Elsewhere>>, in_substitutions: bool) {
+        if let Some(head) = &mut self.head {
+            head.fields = head.fields.take().or_else(|| elsewhere.take());
+        }
+        for step in &mut self.steps {
+            if elsewhere.is_none() {
+                return;
+            }
+            match &mut step.part {
+                part @ Part::Message => {
+                    if let Some(elsewhere) = elsewhere.take() {
+                        *part = Part::MessageAndFields(elsewhere);
+                    }
+                }
+                Part::Modified(Converter::Message(fields), _) => *fields = elsewhere.take(),
+                Part::Nested(nested, _) => nested.offer(elsewhere, in_substitutions),
+                _ => {}
+            }
+        }
+    }
+
     /// Whether an event is rendered differently each time.
     pub(super) fn has_number(&self) -> bool {
         self.has_number
@@ -210,6 +244,7 @@ impl Plan {
                 _ if out.len() >= pass.end => {}
                 Part::Ready(ready) => ready.write(event, out),
                 Part::Message => event.write_message(out),
+                Part::MessageAndFields(fields) => event.write_message_and_fields(fields, out),
                 // Calls, not code that is put in here: the loop keeps its registers for the two above.
                 Part::Place(place) => place.write(event, out),
                 Part::SpanNames => push_text(event.spans().names_text(), out),
@@ -292,6 +327,7 @@ impl Head {
             ready,
             place,
             before,
+            fields: None,
             checks: message.checks,
             after: message.after,
         })
@@ -308,7 +344,10 @@ impl Head {
             self.before.write(out);
         }
         let start = out.len();
-        event.write_message(out);
+        match &self.fields {
+            None => event.write_message(out),
+            Some(fields) => event.write_message_and_fields(fields, out),
+        }
         if self.checks {
             escape_from(out, start);
         }
@@ -354,6 +393,29 @@ impl Nested {
             // Whatever is inside comes out encoded.
             Self::Encoded(Encoding::Json, ..) => false,
             _ => self.plans().any(Plan::is_dirty),
+        }
+    }
+
+    fn offer(&mut self, elsewhere: &mut Option<Box<Elsewhere>>, in_substitutions: bool) {
+        match self {
+            Self::Plain(plan)
+            | Self::Styled(_, plan)
+            | Self::Encoded(_, plan, _)
+            | Self::Cut(_, plan)
+            | Self::Replaced(_, plan, _) => plan.offer(elsewhere, in_substitutions),
+            Self::Compared(comparison) => {
+                comparison.inner.offer(elsewhere, in_substitutions);
+                if in_substitutions {
+                    comparison.substitution.offer(elsewhere, in_substitutions);
+                }
+            }
+            Self::NotEmpty(tracked) => {
+                for part in tracked {
+                    part.plan.offer(elsewhere, in_substitutions);
+                }
+            }
+            // It is repeated with each line of an error, and not there without one.
+            Self::Error(..) => {}
         }
     }
 
@@ -487,7 +549,7 @@ fn steps(parts: Vec<(Part, Kind)>, is_escaped: bool) -> Vec<Step> {
 fn name_common(parts: &mut [(Part, Kind)]) {
     for (part, _) in &mut *parts {
         let common = match part {
-            Part::Variable(Converter::Message) => Part::Message,
+            Part::Variable(Converter::Message(_)) => Part::Message,
             Part::Variable(Converter::SpanNames) => Part::SpanNames,
             Part::Variable(Converter::SpanFields) => Part::SpanFields,
             _ => continue,

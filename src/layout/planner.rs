@@ -27,6 +27,7 @@ use super::plan::Tracked;
 use super::ready::CAPACITY;
 use super::ready::Ready;
 use super::ready::ReadyPart;
+use super::shown::Shown;
 use super::specifier::compile;
 use super::unit;
 use super::unit::Effect;
@@ -40,6 +41,8 @@ pub(super) struct Setting<'a> {
     pub(super) is_escaped: bool,
     /// What all of them together may still take.
     pub(super) budget: &'a Budget,
+    /// What they show of the event's fields.
+    pub(super) shown: &'a Shown,
 }
 
 /// Compiles `pattern`.
@@ -331,6 +334,7 @@ impl<'a> Planner<'a> {
         modifier: Modifier,
         notes: &mut Notes,
     ) -> Result<(), PatternError> {
+        self.place.setting.shown.add(&unit);
         let with_widths = |text: String| {
             let mut out = text.into_bytes();
             modifier.apply(&mut out, 0);
