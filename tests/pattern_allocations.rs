@@ -30,6 +30,7 @@ const PATTERNS: &[&str] = &[
     "%d|%date{ISO8601}|%d{HH:mm:ss.SSS}{UTC}|%d{n A N EEE MMM z VV XXX}{Europe/Berlin}|%30d{HH}",
     "%d{n B v vvvv w W Y}{America/New_York}{en-GB}|%d{S SS SSS zzzz z OOOO}{Etc/GMT-5}",
     "%K|%map{id}|%MAP{nope}|%20K",
+    "%spans|%30spans|%eventName",
     "%F|%file|%L|%line|%l|%location",
     "%p|%level{WARN=W,length=2,lowerCase=true}|%-5p",
     "%c|%logger{1.}|%c{1}|%c{-1}|%c{1.1*}|%c{1~.2~}",

@@ -20,6 +20,7 @@ use super::value::write_debug;
 use super::written::Elsewhere;
 use super::written::plain_name;
 use super::written::write_field;
+use super::written::write_value;
 use crate::sys::Timestamp;
 
 /// Behind so many bytes no further field is written: a record is cut long before.
@@ -274,9 +275,9 @@ impl TextVisitor<'_> {
         }
         let number = self.seen;
         self.seen += 1;
-        let name = plain_name(name);
         let is_too_much = number >= MAX_FIELDS || self.out.len() - self.start > MAX_TEXT;
-        if is_too_much || self.error == Some(number) || self.elsewhere.has(name) {
+        let is_elsewhere = self.error == Some(number) || self.elsewhere.has(plain_name(name));
+        if is_too_much || is_elsewhere {
             return;
         }
         if self.has_message || self.has_fields {
@@ -288,7 +289,10 @@ impl TextVisitor<'_> {
 
     fn visit(&mut self, field: &Field, value: Value<'_>) {
         if field.name() == MESSAGE {
-            self.message(|out| value.write_to(out, MESSAGE_LIMIT));
+            self.message(|out| match value {
+                Value::Error(_) => write_value(out, MESSAGE, value),
+                value => value.write_to(out, MESSAGE_LIMIT),
+            });
         } else {
             self.field(field.name(), value);
         }

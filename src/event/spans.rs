@@ -8,6 +8,7 @@ use std::ops::Range;
 use tracing::field::Field;
 use tracing::field::Visit;
 
+use super::MESSAGE;
 use super::kept_text::KeptText;
 use super::number::next_number;
 use super::value::FIELD_LIMIT;
@@ -152,9 +153,8 @@ impl Collector {
         if self.fields.len() >= MAX_FIELDS {
             return;
         }
-        let name = plain_name(field.name());
-        let text = FieldText::of(name, value, &mut self.buffer);
-        self.fields.push((name, text));
+        let text = FieldText::of(field.name(), value, &mut self.buffer);
+        self.fields.push((plain_name(field.name()), text));
     }
 }
 
@@ -532,13 +532,17 @@ impl FieldRange {
     /// Appends `name=value` as `%spans` shows it.
     fn write(&self, arena: &str, out: &mut Vec<u8>) {
         let (name, value) = (text(arena, &self.name), text(arena, &self.value));
+        if name == MESSAGE {
+            // A text of the span itself: `info_span!("pay", "for {order}")`.
+            return out.extend_from_slice(value.as_bytes());
+        }
         out.extend_from_slice(name.as_bytes());
         out.push(b'=');
         match self.scalar {
             Scalar::Text if !self.written.is_empty() => {
                 out.extend_from_slice(text(arena, &self.written).as_bytes());
             }
-            Scalar::Str | Scalar::F64(_) => write_value(out, name, self.scalar.value(value)),
+            Scalar::Str => write_value(out, name, self.scalar.value(value)),
             _ => out.extend_from_slice(value.as_bytes()),
         }
     }

@@ -22,12 +22,13 @@ pub(crate) fn plain_name(name: &str) -> &str {
 /// That is what `tracing_subscriber::fmt::format::DefaultFields` of version 0.3 writes without colours.
 #[inline]
 pub(super) fn write_field(out: &mut Vec<u8>, name: &str, value: Value<'_>) {
-    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(plain_name(name).as_bytes());
     out.push(b'=');
     write_value(out, name, value);
 }
 
-/// Appends what follows the equals sign.
+/// Appends what follows the equals sign. `name` is the whole one, which `fmt` repeats before the sources of an
+/// error.
 pub(super) fn write_value(out: &mut Vec<u8>, name: &str, value: Value<'_>) {
     match value {
         Value::Str(text) if is_quoted_as_it_is(text) => {
@@ -36,7 +37,6 @@ pub(super) fn write_value(out: &mut Vec<u8>, name: &str, value: Value<'_>) {
             out.push(b'"');
         }
         Value::Str(text) => write_contained(out, FIELD_LIMIT, |w| write!(w, "{text:?}")),
-        Value::F64(number) => write_contained(out, FIELD_LIMIT, |w| write!(w, "{number:?}")),
         Value::Bytes(bytes) => write_contained(out, FIELD_LIMIT, |w| write_hex(w, bytes)),
         Value::Error(error) => write_contained(out, FIELD_LIMIT, |w| {
             write!(w, "{error}")?;

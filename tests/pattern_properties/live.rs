@@ -5,8 +5,11 @@ use tracing_kafka::PatternLayout;
 use tracing_subscriber::prelude::*;
 
 const HOSTILE: &str = "one\r\ntwo\u{85}\u{2028}\u{202e}\u{1b}[2J\u{9b}\u{0}\u{7f}";
-const PATTERNS: [&str; 12] = [
+const PATTERNS: [&str; 15] = [
     "%m|%K|%X|%x|%t|%c|%l|%marker%n",
+    "%spans%m%n",
+    "%eventName|%40m|%.9spans",
+    "%replace{%m}{o}{$0$0} %K{what}",
     "%X{who}|%K{what}|${ctx:who}|${map:what}",
     "%-40.20m|%.9X|%20K|%.3t",
     "%enc{%m %K %X %t}{JSON}",

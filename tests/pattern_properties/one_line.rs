@@ -195,7 +195,7 @@ fn what_is_too_much_is_an_error_or_cut_to_what_is_allowed() {
     let nested = |depth: usize| format!("{}%m{}", "%maxLen{".repeat(depth), "}{9}".repeat(depth));
     assert_eq!(
         rendered(&compiled_as(&nested(63), false).unwrap(), &event.event()),
-        "x"
+        "x x=\"x\" z"
     );
     let deep = nested(66);
     assert!(compiled_as(&deep, false).is_err());
