@@ -67,7 +67,7 @@ pub(crate) struct Appender<T> {
     /// What a record has beside its value; none where it has nothing.
     parts: Option<Box<Parts>>,
     ending: Ending,
-    /// Events from threads of this role, or one above it, are not ours to take.
+    /// Events from threads of this role, or one after it, are not ours to take.
     ignores: ThreadRole,
     sink: T,
 }
@@ -178,12 +178,23 @@ impl<T: Sink> Appender<T> {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         if !self.is_ours() {
-            return;
+            return self.leave(event);
         }
         if self.sink.has_room(*event.metadata().level()) {
             self.take_admitted(event, ctx, T::Admission::default());
         } else {
             self.take_if_admitted(event, ctx);
+        }
+    }
+
+    /// An event of a thread that is not the application's, or not for the moment.
+    #[cold]
+    fn leave(&self, event: &Event<'_>) {
+        if thread_role() == ThreadRole::Busy {
+            if self.group.is_shared() {
+                let _had_its_turn = shared::take_turn(self.member.number(), event);
+            }
+            self.sink.count_lost(DropReason::Reentrant);
         }
     }
 
@@ -236,10 +247,12 @@ impl<T: Sink> Appender<T> {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        match Turn::at_event() {
-            Some(_turn) => self.take_alone(event, ctx, &mut Scratch::new(), admission),
-            None => self.sink.count_lost(DropReason::Reentrant),
-        }
+        let Some(_turn) = Turn::at_event() else {
+            return self.sink.count_lost(DropReason::Reentrant);
+        };
+        let mut scratch = Scratch::new();
+        scratch.borrowed.thread = Some(LiveThread::at_its_end());
+        self.take_alone(event, ctx, &mut scratch, admission);
     }
 
     #[expect(
@@ -260,7 +273,7 @@ impl<T: Sink> Appender<T> {
         let spans = Around::new(event, ctx, &mut scratch.views);
         let view = scratch.borrowed.view(event, timestamp, &spans);
         self.render(&view, &mut scratch.out, admission);
-        scratch.views.drop_large();
+        scratch.views.drop_huge();
     }
 
     /// Logs an event of the layer's own, from its worker.
@@ -429,11 +442,6 @@ impl<T: Sink> Appender<T> {
 fn unless_taking<R>(mut run: impl FnMut() -> R) -> Option<R> {
     let done = SCRATCH.try_with(|cell| cell.try_borrow_mut().ok().map(|_taken| run()));
     done.unwrap_or_else(|_| Turn::at_event().map(|_turn| run()))
-}
-
-/// The same, inside of an event too.
-fn undisturbed<R>(mut run: impl FnMut() -> R) -> R {
-    unless_taking(&mut run).unwrap_or_else(run)
 }
 
 /// Runs `callback` so that a panic, of a registry whose locks another layer poisoned say, does not

@@ -4,7 +4,6 @@
 //! touches shared memory only when a chunk is full. The worker swaps the chunks out. Nothing here
 //! waits on anything but a short lock, save under [`OverflowPolicy::Block`].
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Condvar;
@@ -28,9 +27,11 @@ use crate::stats::Ledger;
 use crate::stats::Observe;
 use crate::stats::REASONS;
 use crate::stats::Stats;
+use crate::sys::BusyTurn;
 use crate::sys::ThreadRole;
 use crate::sys::deadline_after;
 use crate::sys::prefetch_behind;
+use crate::sys::thread_index;
 use crate::sys::thread_role;
 
 mod budget;
@@ -474,6 +475,8 @@ impl Queue {
     /// Returns how many events that were; none the second time.
     pub(crate) fn settle(&self, reason: DropReason, health: Health) -> u64 {
         self.close(reason);
+        // What is freed here is freed under locks; see `stats`.
+        let _turn = BusyTurn::begin();
         let mut entries = self.ledger.lock();
         if entries.settled {
             return 0;
@@ -505,6 +508,8 @@ impl Queue {
 
 impl Observe for Queue {
     fn stats(&self) -> Stats {
+        // An allocator that logs would come back to these locks.
+        let _turn = BusyTurn::begin();
         let entries = self.ledger.lock();
         // All locks at once, so that the snapshot is of one moment.
         let shards: Vec<_> = self
@@ -573,24 +578,6 @@ impl Inner {
         self.accepted += 1;
         self.queued += 1;
     }
-}
-
-/// The number of the running thread among those that have logged, which picks its shard.
-#[inline]
-fn thread_index() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static INDEX: Cell<usize> = const { Cell::new(usize::MAX) };
-    }
-    INDEX.with(|cell| {
-        let index = cell.get();
-        if index != usize::MAX {
-            return index;
-        }
-        let index = NEXT.fetch_add(1, Ordering::Relaxed) & (usize::MAX >> 1);
-        cell.set(index);
-        index
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What the crate asks of the operating system and of the running thread: the clock, ids, the mark of its own threads.
 
 use std::cell::Cell;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
@@ -117,6 +119,9 @@ pub(crate) enum ThreadRole {
     Kafka,
     /// A file writer's thread: nothing of it reaches any layer of this crate.
     File,
+    /// A thread of the application while it holds a lock that taking an event needs, too: what it
+    /// logs meanwhile, as an allocator may, is refused and counted.
+    Busy,
 }
 
 thread_local! {
@@ -159,6 +164,47 @@ impl Drop for WriterTurn {
     fn drop(&mut self) {
         set_thread_role(self.role_before);
     }
+}
+
+/// A thread of the application as a busy one, until this is dropped. Others stay what they are.
+pub(crate) struct BusyTurn {
+    role_before: ThreadRole,
+}
+
+impl BusyTurn {
+    #[inline]
+    pub(crate) fn begin() -> Self {
+        let role_before = thread_role();
+        if role_before == ThreadRole::Application {
+            set_thread_role(ThreadRole::Busy);
+        }
+        Self { role_before }
+    }
+}
+
+impl Drop for BusyTurn {
+    #[inline]
+    fn drop(&mut self) {
+        set_thread_role(self.role_before);
+    }
+}
+
+/// The number of the running thread among those that have logged: which shard is its own.
+#[inline]
+pub(crate) fn thread_index() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static INDEX: Cell<usize> = const { Cell::new(usize::MAX) };
+    }
+    INDEX.with(|cell| {
+        let index = cell.get();
+        if index != usize::MAX {
+            return index;
+        }
+        let index = NEXT.fetch_add(1, Ordering::Relaxed) & (usize::MAX >> 1);
+        cell.set(index);
+        index
+    })
 }
 
 /// The number inside the running thread's `ThreadId`, as `%tid` prints it.
@@ -234,5 +280,19 @@ mod tests {
         .join()
         .unwrap();
         assert_eq!(thread_role(), ThreadRole::Application);
+    }
+
+    #[test]
+    fn a_thread_of_the_application_is_busy_and_others_stay_what_they_are() {
+        {
+            let _turn = BusyTurn::begin();
+            let _again = BusyTurn::begin();
+            assert_eq!(thread_role(), ThreadRole::Busy);
+        }
+        assert_eq!(thread_role(), ThreadRole::Application);
+        set_thread_role(ThreadRole::Kafka);
+        let _turn = BusyTurn::begin();
+        assert_eq!(thread_role(), ThreadRole::Kafka);
+        set_thread_role(ThreadRole::Application);
     }
 }

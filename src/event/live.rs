@@ -1,5 +1,6 @@
 //! The view of an event that is being logged right now.
 
+use std::cell::Cell;
 use std::cell::OnceCell;
 use std::fmt;
 
@@ -16,6 +17,7 @@ use super::MESSAGE_LIMIT;
 use super::Source;
 use super::spans::SpanContext;
 use super::value::Value;
+use super::value::floor_boundary;
 use super::value::write_debug;
 use super::written::Elsewhere;
 use super::written::plain_name;
@@ -51,7 +53,63 @@ impl LiveThread {
             Some(name) => name.to_owned(),
             None => format!("thread-{id}"),
         };
+        LAST_KNOWN.with(|known| known.keep(id, &name));
         Self { name, id }
+    }
+
+    /// The running thread, at its end: the standard library may not know it any more.
+    pub(crate) fn at_its_end() -> Self {
+        let known = LAST_KNOWN.with(LastKnown::thread);
+        let of_std = || std::panic::catch_unwind(Self::current);
+        known.or_else(|| of_std().ok()).unwrap_or_else(|| Self {
+            name: "unknown".to_owned(),
+            id: 0,
+        })
+    }
+}
+
+/// The most bytes of a thread's name that are known at its end.
+const NAME_BYTES: usize = 48;
+
+/// What is known of a thread without any memory of its own.
+struct LastKnown {
+    /// 0 for not yet.
+    id: Cell<u64>,
+    name: Cell<[u8; NAME_BYTES]>,
+    length: Cell<usize>,
+}
+
+thread_local! {
+    // Constant and without a destructor: it is there as long as the thread is.
+    static LAST_KNOWN: LastKnown = const {
+        LastKnown {
+            id: Cell::new(0),
+            name: Cell::new([0; NAME_BYTES]),
+            length: Cell::new(0),
+        }
+    };
+}
+
+impl LastKnown {
+    fn keep(&self, id: u64, name: &str) {
+        let length = floor_boundary(name, NAME_BYTES);
+        let mut bytes = [0; NAME_BYTES];
+        for (byte, known) in bytes.iter_mut().zip(name.bytes().take(length)) {
+            *byte = known;
+        }
+        self.id.set(id);
+        self.name.set(bytes);
+        self.length.set(length);
+    }
+
+    fn thread(&self) -> Option<LiveThread> {
+        let id = Some(self.id.get()).filter(|id| *id > 0)?;
+        let bytes = self.name.get();
+        let name = std::str::from_utf8(bytes.get(..self.length.get())?).ok()?;
+        Some(LiveThread {
+            name: name.to_owned(),
+            id,
+        })
     }
 }
 
@@ -341,3 +399,26 @@ impl FieldVisitor<'_> {
 }
 
 super::visit_values!(FieldVisitor<'_>, visit);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_known_at_its_end_and_a_long_name_is_cut() {
+        for (name, shown) in [
+            ("short", "short"),
+            (&"\u{e4}b".repeat(20), &"\u{e4}b".repeat(16)),
+        ] {
+            let thread = std::thread::Builder::new().name(name.to_owned());
+            let thread = thread.spawn(|| {
+                assert!(LAST_KNOWN.with(LastKnown::thread).is_none());
+                let now = LiveThread::current();
+                (now, LiveThread::at_its_end())
+            });
+            let (now, later) = thread.unwrap().join().unwrap();
+            assert_eq!((now.name(), later.name()), (name, shown));
+            assert_eq!(now.id(), later.id());
+        }
+    }
+}

@@ -243,7 +243,13 @@ impl SpanContext {
     /// Whether it shows the spans with these numbers, innermost first.
     #[inline]
     pub(crate) fn is_of(&self, numbers: &[u64]) -> bool {
-        self.numbers == numbers
+        // A loop, as there are few of them, and a comparison of memory is a call.
+        self.numbers.len() == numbers.len()
+            && self
+                .numbers
+                .iter()
+                .zip(numbers)
+                .all(|(own, number)| own == number)
     }
 
     /// The number of what the view shows.

@@ -1,5 +1,6 @@
 //! The writer as the layer's thread, the threads that log, and handles share it.
 
+use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -14,7 +15,6 @@ use super::writer::Writer;
 use crate::queue::Wake as _;
 
 /// What the thread shares with those that write themselves, and with handles.
-#[derive(Debug)]
 pub(super) struct Shared {
     /// None after the end.
     writer: Mutex<Option<Writer>>,
@@ -24,6 +24,17 @@ pub(super) struct Shared {
     stream: Option<Stream>,
     pub(super) requests: Arc<Requests>,
     pub(super) doorbell: Arc<Doorbell>,
+}
+
+/// Not the writer: it cannot be shown under its lock, as whoever shows it may log.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("is_in_trouble", &self.is_in_trouble)
+            .field("stream", &self.stream)
+            .field("requests", &self.requests)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Shared {

@@ -6,8 +6,6 @@ use std::cell::Cell;
 const EVENT: u8 = 1;
 /// The fields of a span are being rendered.
 const FIELDS: u8 = 2;
-/// The extensions of a span are locked.
-const LOCKED: u8 = 4;
 
 thread_local! {
     // Constant and without a destructor: it is there as long as the thread is, also where the
@@ -21,28 +19,22 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// None inside the taking of another event, of whatever layer, and where a span is locked.
+    /// None inside the taking of another event, of whatever layer.
     #[inline]
     pub(super) fn at_event() -> Option<Self> {
-        Self::begin(EVENT, EVENT | LOCKED)
+        Self::begin(EVENT)
     }
 
-    /// None inside the rendering of another span's fields, and where a span is locked.
+    /// None inside the rendering of another span's fields.
     #[inline]
     pub(super) fn at_fields() -> Option<Self> {
-        Self::begin(FIELDS, FIELDS | LOCKED)
-    }
-
-    /// None where a span is locked already.
-    #[inline]
-    pub(super) fn at_lock() -> Option<Self> {
-        Self::begin(LOCKED, LOCKED)
+        Self::begin(FIELDS)
     }
 
     #[inline]
-    fn begin(mark: u8, refused_in: u8) -> Option<Self> {
+    fn begin(mark: u8) -> Option<Self> {
         let before = MARKS.get();
-        if before & refused_in != 0 {
+        if before & mark != 0 {
             return None;
         }
         MARKS.set(before | mark);
@@ -62,25 +54,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_and_fields_are_in_each_other_once_and_in_a_lock_never() {
+    fn events_and_fields_are_in_each_other_once() {
         {
             let _fields = Turn::at_fields().unwrap();
             assert!(Turn::at_fields().is_none());
             let _event = Turn::at_event().unwrap();
             assert!(Turn::at_event().is_none());
             assert!(Turn::at_fields().is_none());
-            let _lock = Turn::at_lock().unwrap();
-            assert!(Turn::at_lock().is_none());
         }
         {
             let _event = Turn::at_event().unwrap();
             drop(Turn::at_fields().unwrap());
             assert!(Turn::at_event().is_none(), "the first one's mark is left");
-        }
-        {
-            let _lock = Turn::at_lock().unwrap();
-            assert!(Turn::at_event().is_none());
-            assert!(Turn::at_fields().is_none());
         }
         assert!(Turn::at_event().is_some());
     }

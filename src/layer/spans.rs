@@ -19,12 +19,12 @@ use tracing_subscriber::registry::SpanRef;
 
 use super::contained;
 use super::marks::Turn;
-use super::undisturbed;
 use crate::event::MAX_SPANS;
 use crate::event::SpanContext;
 use crate::event::SpanFields;
 use crate::event::SpanSource;
 use crate::event::take_failures;
+use crate::sys::BusyTurn;
 
 /// How many views a thread keeps.
 const PLACES: usize = 8;
@@ -35,12 +35,24 @@ const MOST_BYTES: usize = 256 * 1024;
 
 /// The views that a thread keeps.
 pub(super) struct Views {
-    /// The last used first.
-    places: Vec<SpanContext>,
+    places: Vec<Place>,
+    /// Which of them was used last.
+    last: usize,
+    /// Rises with each use of another one.
+    uses: u64,
     /// The numbers of the spans that are being looked at, innermost first.
     numbers: Vec<u64>,
-    /// The first one takes too much to be kept.
+    /// One that was not used last may take more than is kept.
     has_large: bool,
+    /// The last one takes too much for more than one event.
+    has_huge: bool,
+}
+
+#[derive(Default)]
+struct Place {
+    view: SpanContext,
+    /// When it was used, by `uses`.
+    used: u64,
 }
 
 /// Where an event's spans are found: what `Context::event_scope` yields at the moment of the look.
@@ -71,7 +83,7 @@ where
         // A lock that another layer has poisoned hides the fields of its span, and nothing else.
         let found = contained(|| self.find(views, false));
         let found = found.unwrap_or_else(|| contained(|| self.find(views, true)).flatten());
-        found.and_then(|()| views.places.first())
+        found.and_then(|()| views.last_view())
     }
 }
 
@@ -79,7 +91,7 @@ impl<S> Around<'_, S>
 where
     S: Subscriber + for<'l> LookupSpan<'l>,
 {
-    /// Puts the view of the event's spans into the first place; none outside of all spans.
+    /// Makes the view of the event's spans the last one; none outside of all spans.
     #[inline]
     fn find(&self, views: &mut Views, is_careful: bool) -> Option<()> {
         let leaf = self.ctx.event_span(self.event)?;
@@ -92,18 +104,26 @@ impl Views {
     pub(super) const fn new() -> Self {
         Self {
             places: Vec::new(),
+            last: 0,
+            uses: 0,
             numbers: Vec::new(),
             has_large: false,
+            has_huge: false,
         }
     }
 
     /// To be called after the event for which a view may have been made.
     #[inline]
-    pub(super) fn drop_large(&mut self) {
-        if self.has_large {
-            self.places.retain(|view| view.bytes() <= MOST_BYTES);
-            self.has_large = false;
+    pub(super) fn drop_huge(&mut self) {
+        if self.has_huge {
+            self.drop_above(MOST_BYTES);
+            self.has_huge = false;
         }
+    }
+
+    #[inline]
+    fn last_view(&self) -> Option<&SpanContext> {
+        self.places.get(self.last).map(|place| &place.view)
     }
 
     #[inline]
@@ -116,34 +136,62 @@ impl Views {
             self.numbers.push(number(span, is_careful));
             self.numbers.len() < MAX_SPANS
         });
+        let last = self.last_view();
+        if !last.is_some_and(|view| view.is_of(&self.numbers)) {
+            self.find_other(leaf, is_careful);
+        }
+    }
+
+    /// The same where it is another one than for the last event.
+    #[inline(never)]
+    fn find_other<'a, S>(&mut self, leaf: &SpanRef<'a, S>, is_careful: bool)
+    where
+        S: LookupSpan<'a>,
+    {
+        let is_large = |view: &SpanContext| view.bytes() > KEPT_BYTES;
+        self.has_large |= self.last_view().is_some_and(is_large);
         let mut places = self.places.iter();
-        match places.position(|view| view.is_of(&self.numbers)) {
-            Some(0) => {}
-            Some(at) => self.bring_forward(at),
+        match places.position(|place| place.view.is_of(&self.numbers)) {
+            Some(at) => self.last = at,
             None => self.make(leaf, is_careful),
         }
-    }
-
-    #[cold]
-    fn bring_forward(&mut self, at: usize) {
-        if let Some(until) = self.places.get_mut(..=at) {
-            until.rotate_right(1);
+        self.uses += 1;
+        if let Some(place) = self.places.get_mut(self.last) {
+            place.used = self.uses;
         }
     }
 
-    #[cold]
+    /// Makes the view in the place that was not used for the longest time.
     fn make<'a, S>(&mut self, leaf: &SpanRef<'a, S>, is_careful: bool)
     where
         S: LookupSpan<'a>,
     {
-        self.places.retain(|view| view.bytes() <= KEPT_BYTES);
-        let oldest = (self.places.len() >= PLACES).then(|| self.places.pop());
-        let mut view = oldest.flatten().unwrap_or_default();
-        view.clear();
-        fill(&mut view, leaf, is_careful);
-        self.has_large = view.bytes() > MOST_BYTES;
-        self.places.reserve(PLACES);
-        self.places.insert(0, view);
+        if self.has_large {
+            self.drop_above(KEPT_BYTES);
+            self.has_large = false;
+        }
+        if self.places.len() < PLACES {
+            self.last = self.places.len();
+            self.places.push(Place::default());
+        } else {
+            let places = self.places.iter().enumerate();
+            let oldest = places.min_by_key(|(_, place)| place.used);
+            self.last = oldest.map_or(0, |(at, _)| at);
+        }
+        if let Some(Place { view, .. }) = self.places.get_mut(self.last) {
+            view.clear();
+            fill(view, leaf, is_careful);
+            self.has_huge = view.bytes() > MOST_BYTES;
+        }
+    }
+
+    #[cold]
+    fn drop_above(&mut self, bytes: usize) {
+        for place in &mut self.places {
+            if place.view.bytes() > bytes {
+                *place = Place::default();
+            }
+        }
     }
 }
 
@@ -201,7 +249,7 @@ fn fill<'a, S>(context: &mut SpanContext, leaf: &SpanRef<'a, S>, is_careful: boo
 where
     S: LookupSpan<'a>,
 {
-    let _turn = Turn::at_lock();
+    let _turn = BusyTurn::begin();
     each_span(leaf, |span| {
         let metadata = span.metadata();
         if !metadata.fields().is_empty() {
@@ -236,12 +284,11 @@ where
         if span.extensions().get::<SpanFields>().is_some() {
             return;
         }
-        let mut fields = render_fields(|visitor| attributes.record(visitor));
-        locked(|| {
-            if let Some(fields) = fields.take() {
-                span.extensions_mut().replace(fields);
-            }
-        });
+        if let Some(fields) = render_fields(|visitor| attributes.record(visitor)) {
+            // What allocates under a lock may log, if the allocator does.
+            let _turn = BusyTurn::begin();
+            span.extensions_mut().replace(fields);
+        }
     });
 }
 
@@ -252,25 +299,17 @@ where
 {
     contained(|| {
         let Some(span) = ctx.span(id) else { return };
-        let mut newer = render_fields(|visitor| values.record(visitor));
-        locked(|| {
-            let Some(newer) = newer.take() else { return };
-            let mut extensions = span.extensions_mut();
-            if let Some(fields) = extensions.get_mut::<SpanFields>() {
-                fields.update(newer);
-            } else {
-                extensions.replace(newer);
-            }
-        });
+        let Some(newer) = render_fields(|visitor| values.record(visitor)) else {
+            return;
+        };
+        let _turn = BusyTurn::begin();
+        let mut extensions = span.extensions_mut();
+        if let Some(fields) = extensions.get_mut::<SpanFields>() {
+            fields.update(newer);
+        } else {
+            extensions.replace(newer);
+        }
     });
-}
-
-/// Runs what locks a span and allocates: an allocator that logs must find nothing of ours that locks
-/// the span again.
-fn locked(run: impl FnMut()) {
-    if let Some(_turn) = Turn::at_lock() {
-        undisturbed(run);
-    }
 }
 
 /// Renders span fields without holding any lock. None inside the rendering of another span's, so that

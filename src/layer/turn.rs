@@ -136,6 +136,6 @@ impl<T: Sink> Appender<T> {
         if self.parts.is_some() {
             rendering.changed();
         }
-        scratch.views.drop_large();
+        scratch.views.drop_huge();
     }
 }
