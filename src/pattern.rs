@@ -41,12 +41,12 @@
 //!     .field("error", Value::Error(&error)) // "payment refused", because of "limit reached"
 //!     .build();
 //!
-//! let layout = PatternLayout::builder("%d %-5p [%t] %c{1.} (%X{user}) %m %K%n%ex").zone("UTC").build()?;
+//! let layout = PatternLayout::builder("%d %-5p [%t] %c{1.} (%X{user}) %m%n%ex").zone("UTC").build()?;
 //! let mut out = Vec::new();
 //! layout.render(&event, &mut out);
 //! assert_eq!(
 //!     String::from_utf8_lossy(&out),
-//!     r#"2012-11-02 14:34:02,123 WARN  [main] s::o::cart (bob) card "4711" declined {amount=12.5, error=payment refused}
+//!     r#"2012-11-02 14:34:02,123 WARN  [main] s::o::cart (bob) card "4711" declined amount=12.5
 //! payment refused
 //! Caused by: limit reached
 //! "#
@@ -54,7 +54,8 @@
 //! # Ok::<(), tracing_kafka::PatternError>(())
 //! ```
 //!
-//! Every output on this page is of this event, and compared by a test. In the tables `␊` is a line feed,
+//! Every output on this page is of this event, and compared by a test. The tables show what each word prints
+//! by itself; [fields that follow the message](#fields-follow-the-message) have one of their own. In the tables `␊` is a line feed,
 //! `␛` is ESC, `␣` is a space that is there to be seen, and `∅` is nothing. Where *e.g.* stands before
 //! an output, each run prints another one.
 //!
@@ -72,7 +73,7 @@
 //! | file, line | those of the event; there is no cost and no switch for them | `%F` `%L` |
 //! | thread context map, MDC | the fields of the spans around the event; of two with the same name the inner one's | `%X` |
 //! | thread context stack, NDC | the names of the spans around the event, outermost first | `%x` |
-//! | map message | the event's own fields, save `message` | `%K` |
+//! | map message | the event's own fields, save `message` | `%K`, or behind `%m` |
 //! | marker | the event's field `marker` | `%marker` |
 //! | throwable | the first field that is a `dyn Error`; else the first that is named `error`, `err` or `e` | `%ex` |
 //! | OpenTelemetry's ids | fields `trace_id`, `span_id`, `trace_flags` of the event, or else of its spans | `%traceId` … |
@@ -96,6 +97,7 @@
 //! | `%u{RANDOM}` | e.g. `0fbd26d7-9bff-4b45-a5ed-3c9fba0a4ff2` | a random one (version 4) |
 //! | `%marker` | `AUDIT[ SECURITY ]` | the marker, with its parents if it is written with them |
 //! | `%markerSimpleName` | `AUDIT` | the marker without them |
+//! | `%eventName` | `∅` | the name that the event was given, as `name: "order.placed"` in a macro |
 //! | `%endOfBatch` | `false` | always: an event is rendered before it is in a batch |
 //!
 //! ## Where it comes from
@@ -128,15 +130,40 @@
 //! | `%X{user}` | `bob` | one of them; nothing if there is none |
 //! | `%X{user, id, shop}` | `{user=bob, id=42}` | some of them, in this order; what is missing is left out |
 //! | `%x` `%NDC` | `[request, pay]` | the names of the spans; `[]` if there are none |
+//! | `%spans` | `request{user="bob" id="42"}:pay{trace_id="0af76519" span_id="b7ad6b71" trace_flags="01"}:␣` | the spans as `tracing_subscriber::fmt` writes them, each with its own fields; nothing if there are none. A word of our own |
 //! | `%traceId` | `0af76519` | the field `trace_id` |
 //! | `%spanId` | `b7ad6b71` | the field `span_id` |
 //! | `%traceFlags` | `01` | the field `trace_flags` |
 //!
 //! A marker that is a field of the event, and its error, are among its fields, so `%K` shows them, too.
 //!
+//! ## Fields follow the message
+//!
+//! What an event says and the pattern shows nowhere else is written all the same: behind `%m`, as
+//! `tracing_subscriber::fmt` writes it. Log4j does so with exceptions.
+//!
+//! | Pattern | Prints, fields included | What it is |
+//! |---|---|---|
+//! | `%m` `%m%n%X{nope}` | `card "4711" declined amount=12.5 error=payment refused error.sources=[limit reached]` `card "4711" declined amount=12.5 error=payment refused error.sources=[limit reached]␊` | the fields in the order in which the event names them; text in quotes, an error with its sources |
+//! | `%m %K{amount}` `%m ${map:amount}` | `card "4711" declined error=payment refused error.sources=[limit reached] 12.5` | what a word shows is taken out: `%K{…}`, `%marker`, `%traceId`, `%spanId`, `%traceFlags`, look-ups |
+//! | `%m%n%ex` | `card "4711" declined amount=12.5␊payment refused␊Caused by: limit reached␊` | and the error by `%ex` and its like |
+//! | `%m%ex{none}` | `card "4711" declined amount=12.5` | which is how an error is left out, as in Log4j |
+//! | `%m %K` | `card "4711" declined {amount=12.5, error=payment refused}` | `%K` shows them all |
+//! | `%maxLen{%m}{27}` | `card "4711" declined amount...` | what is around `%m` takes the fields in: widths, colours, encodings |
+//! | `%replace{%m}{[0-9]}{*}` | `card "****" declined amount=**.* error=payment refused error.sources=[limit reached]` | so that a mask masks them, too |
+//! | `%m - %m` | `card "4711" declined amount=12.5 error=payment refused error.sources=[limit reached] - card "4711" declined` | the first `%m` has them; one in a substitution, or in a suffix of `%ex`, only if there is no other, or not at all |
+//! | `%p %c{1}` | `WARN cart` | no `%m`, no place for them |
+//!
+//! A message that a macro has among the fields comes first, and a value recorded twice on a span is shown
+//! once; these are the differences from `fmt`.
+//! [`always_write_fields(false)`](crate::PatternLayoutBuilder::always_write_fields) gives Log4j's own text,
+//! [`always_write_exceptions(false)`](crate::PatternLayoutBuilder::always_write_exceptions) leaves out the
+//! error alone.
+//!
 //! ## Errors
 //!
-//! An error is shown only where the pattern asks for it. Without one these print nothing.
+//! Where a pattern has none of these, the error is among the fields that follow the message. Without an
+//! error they print nothing.
 //!
 //! | Pattern | Prints | What it is |
 //! |---|---|---|
@@ -470,7 +497,7 @@
 //! | Pattern | Prints | In Log4j | Why |
 //! |---|---|---|---|
 //! | `%ex` | `payment refused␊Caused by: limit reached␊` | name of the class, stack frames, suppressed exceptions | errors in Rust have none of these |
-//! | `%m` | `card "4711" declined` | the stack trace follows, unless `alwaysWriteExceptions` is off | an error is shown where the pattern says so |
+//! | `%m` | `card "4711" declined` | the stack trace follows, unless `alwaysWriteExceptions` is off | the error is on the same line, among the fields that follow, so that one event stays one line |
 //! | `%c{1}` | `cart` | `shop::orders::cart` | paths in Rust are separated by `::`; the separator is kept |
 //! | `%F` | `src/orders/cart.rs` | `cart.rs` | many files are called `mod.rs` |
 //! | `%M` | `pay` | the method | an event knows its module, not its function |
