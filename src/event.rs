@@ -441,6 +441,21 @@ impl<'a> LogEvent<'a> {
     /// which the event names them. Unescaped.
     #[inline]
     pub(crate) fn write_message_and_fields(&self, elsewhere: &Elsewhere, out: &mut Vec<u8>) {
+        if let Source::Live(live) = &self.source
+            && live.event.metadata().fields().len() == 1
+        {
+            // Nearly always the message; if it is another field, nothing is written.
+            let start = out.len();
+            live::write_message(live.event, out);
+            if out.len() != start {
+                return;
+            }
+        }
+        self.write_all_fields(elsewhere, out);
+    }
+
+    #[inline(never)]
+    fn write_all_fields(&self, elsewhere: &Elsewhere, out: &mut Vec<u8>) {
         match &self.source {
             Source::Live(live) => {
                 let has_more = elsewhere.error && self.max_fields() > 1;
