@@ -110,8 +110,9 @@ const ERRORS: [&str; 3] = ["error", "err", "e"];
 /// One log event, as a [`Layout`](crate::Layout) renders it.
 ///
 /// In a layer it is a view of the `tracing` event being logged: it lives for one call, and its
-/// values are formatted only when a layout asks for them. For tests of layouts,
-/// [`builder`](Self::builder) makes one without a subscriber.
+/// values are formatted only when a layout asks for them. Its spans are those of
+/// [`Context::event_scope`](tracing_subscriber::layer::Context::event_scope), looked up when a layout
+/// first asks for one. For tests of layouts, [`builder`](Self::builder) makes one without a subscriber.
 ///
 /// # Examples
 ///

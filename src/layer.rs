@@ -203,11 +203,10 @@ impl<T: Sink> Appender<T> {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let level = *event.metadata().level();
-        let Some(admission) = unless_taking(|| self.sink.admit_full(level)) else {
+        if is_taking() {
             return self.sink.count_lost(DropReason::Reentrant);
-        };
-        if let Some(admission) = admission {
+        }
+        if let Some(admission) = self.sink.admit_full(*event.metadata().level()) {
             self.take_admitted(event, ctx, admission);
         } else if self.group.is_shared() {
             // It had its turn.
@@ -436,12 +435,12 @@ impl<T: Sink> Appender<T> {
     }
 }
 
-/// Runs something so that an event that is logged meanwhile, on this thread, is refused like one inside
-/// of an event. None inside of one, where nothing is run.
+/// Whether this thread is in the middle of taking an event.
 #[inline]
-fn unless_taking<R>(mut run: impl FnMut() -> R) -> Option<R> {
-    let done = SCRATCH.try_with(|cell| cell.try_borrow_mut().ok().map(|_taken| run()));
-    done.unwrap_or_else(|_| Turn::at_event().map(|_turn| run()))
+fn is_taking() -> bool {
+    SCRATCH
+        .try_with(|cell| cell.try_borrow_mut().is_err())
+        .unwrap_or_else(|_| Turn::at_event().is_none())
 }
 
 /// Runs `callback` so that a panic, of a registry whose locks another layer poisoned say, does not

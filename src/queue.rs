@@ -207,6 +207,7 @@ impl Queue {
         if thread_role() != ThreadRole::Application {
             return Err(DropReason::QueueFull);
         }
+        let _turn = BusyTurn::begin();
         let deadline = *admission
             .deadline
             .get_or_insert_with(|| deadline_after(max_wait));

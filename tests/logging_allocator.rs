@@ -23,7 +23,7 @@ use tracing_kafka::PatternLayout;
 use tracing_kafka::WorkerGuard;
 use tracing_subscriber::prelude::*;
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 const FOLDER: &str = "TRACING_KAFKA_TEST_FOLDER";
 const EVENTS: u64 = 100;
 

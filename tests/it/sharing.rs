@@ -107,12 +107,11 @@ impl Layout for Spy {
     }
 }
 
-/// A layer around another one: it lets events and spans through or not, and may keep the question
-/// whether an event is wanted to itself.
+/// A layer around another one: it lets events through or not, and may keep the question whether an event
+/// is wanted to itself.
 struct Gate<L> {
     layer: L,
     lets_events: Arc<AtomicBool>,
-    hides: &'static str,
     asks: bool,
 }
 
@@ -121,16 +120,8 @@ impl<L> Gate<L> {
         Self {
             layer,
             lets_events: Arc::new(AtomicBool::new(true)),
-            hides: "",
             asks: true,
         }
-    }
-
-    fn shows<S>(&self, id: &Id, ctx: &Context<'_, S>) -> bool
-    where
-        S: Subscriber + for<'a> LookupSpan<'a>,
-    {
-        ctx.span(id).is_some_and(|span| span.name() != self.hides)
     }
 }
 
@@ -156,18 +147,6 @@ where
 
     fn on_record(&self, id: &Id, values: &Record<'_>, ctx: Context<'_, S>) {
         self.layer.on_record(id, values, ctx);
-    }
-
-    fn on_enter(&self, id: &Id, ctx: Context<'_, S>) {
-        if self.shows(id, &ctx) {
-            self.layer.on_enter(id, ctx);
-        }
-    }
-
-    fn on_exit(&self, id: &Id, ctx: Context<'_, S>) {
-        if self.shows(id, &ctx) {
-            self.layer.on_exit(id, ctx);
-        }
     }
 }
 

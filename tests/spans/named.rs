@@ -62,6 +62,7 @@ fn guards_that_are_held_across_an_await_leave_no_span_in_later_events() {
                         || tracing::info_span!(parent: None, "http", request),
                     );
                     let held = Held::new(span);
+                    with_default(&dispatch, || tracing::info!("inside"));
                     waits.fetch_add(1, Ordering::Relaxed);
                     tokio::task::yield_now().await;
                     drop(held);

@@ -9,6 +9,7 @@ use tracing::Dispatch;
 use tracing_kafka::MemoryRecords;
 use tracing_subscriber::Layer;
 use tracing_subscriber::Registry;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::prelude::*;
 
 use super::Chatty;
@@ -69,10 +70,11 @@ fn played(
     for (index, layout) in layouts.iter().enumerate() {
         let (layer, kept) = layout.memory();
         let mut gate = Gate::new(layer);
-        gate.hides = hides[index];
         gate.asks = asks[index];
         switches.push(Arc::clone(&gate.lets_events));
-        layers.push(gate.boxed());
+        let hidden = hides[index];
+        let shown = filter_fn(move |metadata| metadata.is_event() || metadata.name() != hidden);
+        layers.push(gate.with_filter(shown).boxed());
         records.push(kept);
     }
     let at = if refuses_last { layers.len() } else { 1 };
