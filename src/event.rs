@@ -69,6 +69,7 @@ mod kept;
 mod kept_text;
 mod live;
 mod number;
+mod span_fields;
 mod spans;
 mod value;
 mod written;
@@ -80,10 +81,10 @@ pub(crate) use kept::MAX_KEPT;
 pub(crate) use kept_text::KeptText;
 pub(crate) use live::LiveThread;
 pub(crate) use live::SpanSource;
+pub(crate) use span_fields::SpanFields;
 pub use spans::LogSpan;
 pub(crate) use spans::MAX_SPANS;
 pub(crate) use spans::SpanContext;
-pub(crate) use spans::SpanFields;
 pub(crate) use value::FIELD_LIMIT;
 pub(crate) use value::MESSAGE_LIMIT;
 pub use value::Value;
@@ -447,7 +448,7 @@ impl<'a> LogEvent<'a> {
         {
             // Nearly always the message; if it is another field, nothing is written.
             let start = out.len();
-            live::write_message(live.event, out);
+            live::write_lone_message(live.event, out);
             if out.len() != start {
                 return;
             }

@@ -6,7 +6,7 @@ use tracing::Level;
 
 use super::LogEvent;
 use super::Source;
-use super::spans::FieldText;
+use super::span_fields::FieldText;
 use super::spans::SpanContext;
 use super::value::Value;
 use crate::sys::Timestamp;

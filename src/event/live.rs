@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::cell::OnceCell;
+use std::error::Error;
 use std::fmt;
 
 use tracing::Event;
@@ -200,16 +201,23 @@ impl<'a> LogEvent<'a> {
 #[inline]
 pub(super) fn write_message(event: &Event<'_>, out: &mut Vec<u8>) {
     let start = out.len();
-    event.record(&mut MessageVisitor { out, start });
+    event.record(&mut MessageVisitor::<false> { out, start });
+}
+
+/// The same with the sources of a message that is an error.
+#[inline]
+pub(super) fn write_lone_message(event: &Event<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    event.record(&mut MessageVisitor::<true> { out, start });
 }
 
 /// Writes the message; the other fields cost it a comparison of their names.
-struct MessageVisitor<'a> {
+struct MessageVisitor<'a, const SOURCES: bool> {
     out: &'a mut Vec<u8>,
     start: usize,
 }
 
-impl MessageVisitor<'_> {
+impl<const SOURCES: bool> MessageVisitor<'_, SOURCES> {
     #[inline]
     fn begin(&mut self) {
         if self.out.len() != self.start {
@@ -224,7 +232,7 @@ impl MessageVisitor<'_> {
     }
 }
 
-impl Visit for MessageVisitor<'_> {
+impl<const SOURCES: bool> Visit for MessageVisitor<'_, SOURCES> {
     /// What nearly every message is: `format_args!`, whose `Debug` is its text.
     #[inline]
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
@@ -239,6 +247,17 @@ impl Visit for MessageVisitor<'_> {
         if field.name() == MESSAGE {
             self.begin();
             Value::Str(value).write_to(self.out, MESSAGE_LIMIT);
+        }
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        if field.name() == MESSAGE {
+            self.begin();
+            if SOURCES {
+                write_value(self.out, MESSAGE, Value::Error(value));
+            } else {
+                Value::Error(value).write_to(self.out, MESSAGE_LIMIT);
+            }
         }
     }
 

@@ -18,6 +18,7 @@ const RANKS: &[(&str, u8)] = &[
     ("kafka", 4),
     ("file", 4),
     ("memory", 4),
+    ("filter", 4),
     ("layer", 3),
     ("worker", 3),
     ("layout", 2),
