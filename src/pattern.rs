@@ -520,7 +520,7 @@
 //! * **There are limits**, for a pattern may come from a configuration: widths up to 10,000 characters;
 //!   braces and patterns inside patterns 64 deep; `%repeat` up to 10,000 bytes; a regular expression of
 //!   4,096 bytes; a look-up of 200 bytes. More is refused, or leniently cut down, or left as text. Of an
-//!   event are shown 64 KiB of the message, 128 fields and 32 KiB of each; `%replace` lets a text grow to
+//!   event are shown 64 KiB of the message, 128 fields and 32,720 bytes of each; `%replace` lets a text grow to
 //!   1 MiB.
 //!
 //! ## Where Log4j's manual says otherwise

@@ -3,6 +3,8 @@
 
 #[path = "json/live.rs"]
 mod live;
+#[path = "json/readers.rs"]
+mod readers;
 #[path = "json/rules.rs"]
 mod rules;
 #[path = "json/strict.rs"]
@@ -176,17 +178,39 @@ fn has_renamed(
     })
 }
 
+/// Whether Elasticsearch takes it for no name.
+fn is_blank(name: &str) -> bool {
+    name.chars().all(|c| c.is_whitespace() || c.is_control())
+}
+
 fn label(name: &str) -> String {
-    let label = name.replace(['.', '*', '\\'], "_");
-    if label.is_empty() {
+    let label = name.replace(['.', '*', '\\', '"', '[', ']'], "_");
+    if is_blank(&label) {
         "_".to_owned()
     } else {
         label
     }
 }
 
+fn path(name: &str) -> String {
+    let name = name.replace(['[', ']'], "_");
+    let mut path = String::new();
+    let parts: Vec<&str> = name.split('.').collect();
+    for pair in parts.windows(2) {
+        path.push_str(pair[0]);
+        let is_kept = !is_blank(pair[0]) && !is_blank(pair[1]);
+        path.push(if is_kept { '.' } else { '_' });
+    }
+    path.push_str(parts.last().unwrap());
+    if is_blank(&path) {
+        "_".to_owned()
+    } else {
+        path
+    }
+}
+
 fn gelf_name(name: &str) -> String {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
     let name: String = name
         .chars()
         .map(|c| if allowed(c) { c } else { '_' })
@@ -238,7 +262,7 @@ proptest! {
         type Spelling = fn(&str) -> String;
         let others: [(JsonSchema, &str, &str, Spelling); 3] = [
             (JsonSchema::Ecs, "message", "", label),
-            (JsonSchema::Logstash, "message", "", str::to_owned),
+            (JsonSchema::Logstash, "message", "", path),
             (JsonSchema::Gelf, "short_message", "_", gelf_name),
         ];
         for (schema, message, before, spelling) in others {
@@ -251,8 +275,12 @@ proptest! {
                 prop_assert_eq!(&record[message], &parts.message);
             }
             if has_constant {
-                let key = format!("{before}{}", parts.constant.0);
-                prop_assert_eq!(&record[&key], &parts.constant.1);
+                let object = match schema {
+                    JsonSchema::Ecs => &record["labels"],
+                    _ => &record,
+                };
+                let key = format!("{before}{}", spelling(&parts.constant.0));
+                prop_assert_eq!(&object[&key], &parts.constant.1);
             }
             let key = |name: &str| format!("{before}{}", spelling(name));
             let empty = object(&BTreeMap::new());
@@ -290,7 +318,11 @@ proptest! {
             };
             let field = |name: &str| &fields[format!("{before}{name}")];
             prop_assert_eq!(field("int").as_i64(), Some(int));
-            prop_assert_eq!(field("uint").as_u64(), Some(uint));
+            if schema == JsonSchema::Own || i64::try_from(uint).is_ok() {
+                prop_assert_eq!(field("uint").as_u64(), Some(uint));
+            } else {
+                prop_assert_eq!(field("uint"), &Json::from(uint.to_string()));
+            }
             for float_again in [field("float"), &span_fields[format!("{before}in_span")]] {
                 if float.is_finite() {
                     prop_assert_eq!(float_again.as_f64().map(f64::to_bits), Some(float.to_bits()));

@@ -8,7 +8,9 @@ use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 
 /// The most bytes that one field's value takes in a record; more is cut.
-pub(crate) const FIELD_LIMIT: usize = 32 * 1024;
+pub(crate) const FIELD_LIMIT: usize = 32_766 - MAX_NOTE;
+/// The most bytes of the note that some are missing.
+const MAX_NOTE: usize = 46;
 /// The most bytes that a message takes in a record; more is cut.
 pub(crate) const MESSAGE_LIMIT: usize = 64 * 1024;
 /// How often the limit a formatter may write before it is stopped with an error: a careless

@@ -3,12 +3,15 @@
 mod builder;
 mod cause;
 mod content;
+mod ecs;
+mod ecs_fields;
 mod escape;
 mod host;
 mod members;
 mod part;
 mod plan;
 mod schema;
+mod shares;
 mod time;
 mod value;
 
@@ -40,15 +43,15 @@ pub use schema::JsonSchema;
 /// | target | `target` | `log.logger` | `logger_name` | `_logger` |
 /// | message | `message` | `message` | `message` | `short_message` |
 /// | thread | `thread`, `thread_id` | `process.thread.name`, `process.thread.id` | `thread_name` | `_thread`, `_thread_id` |
-/// | fields of the event | object `fields` | object `labels` | by their names | `_` and their names |
-/// | fields of the spans, the innermost value | object `span_fields` | `labels` too | by their names | `_` and their names |
+/// | fields of the event | object `fields` | by ECS' own names, else object `labels` | by their names | `_` and their names |
+/// | fields of the spans, the innermost value | object `span_fields` | the same | by their names | `_` and their names |
 /// | spans, the outermost first | list `spans` of `name` and `fields` | list `tags` of names | list `spans` | text `_spans`: `request:query` |
 /// | error | `error`: `message`, list `causes` | `error.message`, `error.stack_trace` | `stack_trace` | `full_message` |
 /// | module ¹ | `module` | | `caller_class_name` | `_module` |
 /// | file, line ¹ | `file`, `line` | `log.origin.file.name`, `log.origin.file.line` | `caller_file_name`, `caller_line_number` | `_file`, `_line` |
 /// | innermost span ¹ | | `log.origin.function` | `caller_method_name` | |
 /// | the same for all | | `ecs.version`, `process.pid` | `@version` | `version`, `host` |
-/// | [constant fields](JsonLayoutBuilder::field) | by their names | by their names | by their names | `_` and their names |
+/// | [constant fields](JsonLayoutBuilder::field) | by their names | as fields of the event | by their names | `_` and their names |
 ///
 /// ¹ With [`location`](JsonLayoutBuilder::location) only.
 ///
@@ -62,26 +65,46 @@ pub use schema::JsonSchema;
 /// # Values
 ///
 /// Integers of 128 bits that no 64 bits can hold, NaN and the infinities are strings: `"NaN"`,
-/// `"Infinity"`, `"-Infinity"`. GELF has no booleans: there they are strings. Bytes that are not
+/// `"Infinity"`, `"-Infinity"`. So are integers above 2<sup>63</sup> - 1 in all schemas but the own, as
+/// Elasticsearch's `long` ends there. GELF has no booleans: there they are strings. Bytes that are not
 /// UTF-8 are written as `\xNN`. An error is its text, and the
 /// [error of the event](LogEvent::with_error) is told again with its causes, at most 32 of them. Its
 /// type is not told, as an error does not know it.
 ///
 /// A record is valid JSON of less than 256 KiB, whatever is in it. A text that is cut says by how
-/// much. Fields of an event, or of its spans, are left out once those before them took 64 KiB, or
-/// were 128; so are spans beyond the innermost 32, and causes that there is no room for.
+/// much, and a value has at most 32,766 bytes with that note, the most that Elasticsearch and Graylog
+/// take for a keyword. The fields of an event have room in 64 KiB, those of its spans in 24 KiB, and the
+/// list of the spans in 24 KiB more: where they have not, the largest values are cut first. Where not even
+/// the names have room, fields are left out, those of the spans in the middle of the list first, and
+/// `fields_left_out` says how many. Fields beyond 128 are left out, and so are spans beyond the innermost
+/// 32, and causes that there is no room for.
 ///
 /// Labels of ECS keep their types here; its mappings store all of them as keywords.
 ///
 /// # Names
 ///
-/// A field that is there twice has its last value, of those that there is room for. In ECS, `_` takes the place of `.`, `*` and `\`
-/// in the name of a label; in GELF, of all but letters, digits, `_`, `.` and `-`. Where a name is
-/// taken, keys of the schema, constant fields and names that Graylog or Logstash read in a way of
-/// their own (`level`, `source`, `@metadata`, `tags` …) come first, then fields of the event, then
+/// A field that is there twice has its last value, of those that there is room for. Names are written
+/// as the readers take them:
+///
+/// * ECS: a name of [ECS 9.4.0](https://github.com/elastic/ecs/blob/v9.4.0/generated/csv/fields.csv) is
+///   written by that name, outside of `labels`, if the value is of its type: a keyword takes all, a number
+///   or a boolean also a text that is exactly one, a date an ISO 8601 text, an `ip` an address. What
+///   does not fit, fields that are objects or places, and keys that the layout writes itself are labels.
+///   In the name of a label `_` takes the place of `.`, `*`, `\`, `"`, `[` and `]`, as
+///   [Elastic's loggers](https://github.com/elastic/ecs-logging) and agents do it.
+/// * Logstash: `[` and `]` become `_`, as Logstash reads
+///   [references](https://www.elastic.co/docs/reference/logstash/field-references-deepdive) in them, and
+///   so does a `.` without a name on each side, which Elasticsearch refuses. `a` and `a.b` are not both
+///   written, as one object cannot be a value. Elasticsearch's own `_id`, `_index`, … are taken.
+/// * GELF: `_` takes the place of all but letters, digits, `_` and `-`. [Graylog](https://github.com/Graylog2/graylog2-server)
+///   makes it of `.` when it stores a record, so that `user.id` and `user_id` would be one. Its own `_id`, `gl2_…`,
+///   `streams`, … are taken.
+///
+/// Where a name is taken, keys of the schema, constant fields and names that the readers keep for
+/// themselves (`level`, `source`, `@metadata`, `tags` …) come first, then fields of the event, then
 /// those of spans. The later one is renamed to `field_name` if it is the event's, to `span_name` if it is a
 /// span's, and again until that is free. In the own schema nothing is renamed: each has an object
-/// of its own.
+/// of its own, and its readers take any name.
 ///
 /// # Examples
 ///
@@ -201,6 +224,46 @@ impl JsonLayout {
         }
     }
 
+    /// Adds a member that each record has: [`JsonLayoutBuilder::field`] for this layout.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracing_kafka::JsonLayout;
+    ///
+    /// let layout = JsonLayout::ecs()
+    ///     .field("service.name", "orders")
+    ///     .build()?;
+    /// # Ok::<(), tracing_kafka::BuildError>(())
+    /// ```
+    #[expect(
+        single_use_lifetimes,
+        reason = "an anonymous one is not allowed in this place yet"
+    )]
+    pub fn field<'v>(
+        self,
+        name: impl Into<String>,
+        value: impl Into<Value<'v>>,
+    ) -> JsonLayoutBuilder {
+        self.with().field(name, value)
+    }
+
+    /// Sets whether records say where the event is: [`JsonLayoutBuilder::location`] for this layout.
+    pub fn location(self, location: bool) -> JsonLayoutBuilder {
+        self.with().location(location)
+    }
+
+    /// Sets the `host` of GELF: [`JsonLayoutBuilder::host`] for this layout.
+    pub fn host(self, host: impl Into<String>) -> JsonLayoutBuilder {
+        self.with().host(host)
+    }
+
+    fn with(&self) -> JsonLayoutBuilder {
+        JsonLayoutBuilder {
+            settings: self.inner.settings.clone(),
+        }
+    }
+
     fn of(schema: JsonSchema) -> Self {
         Self {
             inner: Settings::new(schema).put_together(),
@@ -217,7 +280,9 @@ impl Default for JsonLayout {
 impl Layout for JsonLayout {
     #[inline]
     fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
-        let Inner { parts, fingerprint } = &*self.inner;
+        let Inner {
+            parts, fingerprint, ..
+        } = &*self.inner;
         if !plan::push(*fingerprint, parts, event, out) {
             for part in parts {
                 part.push(event, out);
@@ -240,7 +305,8 @@ pub struct JsonLayoutBuilder {
 impl JsonLayoutBuilder {
     /// Adds a member that each record has, such as the name of the service.
     ///
-    /// It is a member of the outermost object; in GELF its key gets `_` in front. The value is a
+    /// It is a member of the outermost object, in ECS a label if ECS has no field of the name; in GELF its key gets
+    /// `_` in front. The value is a
     /// string, a number or a boolean, written as fields of events are.
     #[expect(
         single_use_lifetimes,
@@ -270,7 +336,8 @@ impl JsonLayoutBuilder {
     /// # Errors
     ///
     /// * A constant field has a name that the schema uses itself, that it does not allow, or that
-    ///   another one has. In ECS that includes a name whose path, with dots, leads through another.
+    ///   another one has. In ECS and Logstash that includes a name whose path, with dots, leads through another.
+    /// * The value of a field of ECS is not of its type.
     /// * The constant fields have more than 16 KiB.
     /// * The host is blank, longer than 255 bytes, or set for another schema than GELF.
     pub fn build(self) -> Result<JsonLayout, BuildError> {

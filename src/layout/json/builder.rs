@@ -5,12 +5,14 @@ use std::hash::Hash as _;
 use std::hash::Hasher as _;
 use std::sync::Arc;
 
+use super::ecs::kind_of;
+use super::ecs::push_as;
 use super::escape::push_string;
 use super::host;
 use super::part::Part;
 use super::schema::Choice;
 use super::schema::JsonSchema;
-use super::value::Booleans;
+use super::value::Scalars;
 use super::value::push_value;
 use crate::error::BuildError;
 use crate::event::Value;
@@ -23,6 +25,8 @@ const MAX_CONSTANTS: usize = 16 * 1024;
 pub(super) struct Inner {
     pub(super) parts: Vec<Part>,
     pub(super) fingerprint: u64,
+    /// What it was put together from.
+    pub(super) settings: Settings,
 }
 
 /// What was set; the builder of the layout wraps it.
@@ -32,6 +36,8 @@ pub(super) struct Settings {
     has_location: bool,
     host: Option<String>,
     fields: Vec<(String, String)>,
+    /// The first field whose value is not what ECS has for its name: the name, the value, what it takes.
+    misfit: Option<(String, String, &'static str)>,
 }
 
 impl Settings {
@@ -41,16 +47,30 @@ impl Settings {
             has_location: false,
             host: None,
             fields: Vec::new(),
+            misfit: None,
         }
     }
 
     pub(super) fn field(&mut self, name: String, value: Value<'_>) {
-        let booleans = match self.schema {
-            JsonSchema::Gelf => Booleans::Strings,
-            _ => Booleans::Kept,
+        let scalars = match self.schema {
+            JsonSchema::Own => Scalars::Json,
+            JsonSchema::Ecs | JsonSchema::Logstash => Scalars::Elastic,
+            JsonSchema::Gelf => Scalars::Gelf,
+        };
+        let kind = match self.schema {
+            JsonSchema::Ecs => kind_of(&name),
+            _ => None,
         };
         let mut json = Vec::new();
-        push_value(&mut json, value, booleans, usize::MAX);
+        match kind {
+            Some(kind) if push_as(&mut json, kind, value, MAX_CONSTANTS) => {}
+            _ => push_value(&mut json, value, scalars, usize::MAX),
+        }
+        if let (Some(kind), None) = (kind, &self.misfit)
+            && !push_as(&mut Vec::new(), kind, value, MAX_CONSTANTS)
+        {
+            self.misfit = Some((name.clone(), format!("{value:?}"), kind.expected()));
+        }
         let json = String::from_utf8_lossy(&json).into_owned();
         self.fields.push((name, json));
     }
@@ -65,6 +85,13 @@ impl Settings {
 
     pub(super) fn build(&self) -> Result<Arc<Inner>, BuildError> {
         self.check_host()?;
+        if let Some((name, value, expected)) = &self.misfit {
+            return Err(BuildError::setting(
+                format!("field {name}"),
+                value,
+                *expected,
+            ));
+        }
         for (index, (name, _)) in self.fields.iter().enumerate() {
             self.check_name(name)?;
             let before = self.fields.get(..index).unwrap_or_default();
@@ -107,7 +134,12 @@ impl Settings {
             process,
             fields: &self.fields,
         });
-        Arc::new(Inner { parts, fingerprint })
+        let settings = self.clone();
+        Arc::new(Inner {
+            parts,
+            fingerprint,
+            settings,
+        })
     }
 
     fn check_host(&self) -> Result<(), BuildError> {
@@ -130,14 +162,29 @@ impl Settings {
     fn check_name(&self, name: &str) -> Result<(), BuildError> {
         let schema = self.schema;
         let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-        if name.is_empty() || schema == JsonSchema::Gelf && !name.bytes().all(is_letter) {
+        let is_fine = match schema {
+            JsonSchema::Own => !name.is_empty(),
+            JsonSchema::Ecs => !name.trim().is_empty(),
+            JsonSchema::Logstash => schema.spelled(name) == name,
+            JsonSchema::Gelf => {
+                let is_kept = name.starts_with("gl2_");
+                !name.is_empty() && !is_kept && name.bytes().all(is_letter)
+            }
+        };
+        if !is_fine {
             let expected = match schema {
+                JsonSchema::Gelf if name.starts_with("gl2_") => {
+                    "a name that does not begin with `gl2_`, as those of Graylog do"
+                }
                 JsonSchema::Gelf => "a name of letters, digits, `_`, `.` and `-`",
+                JsonSchema::Logstash if !name.trim().is_empty() => {
+                    "a name without `[` and `]`, with a name on each side of a `.`"
+                }
                 _ => "a name",
             };
             return Err(BuildError::setting("field", name, expected));
         }
-        let keys = schema.keys().iter().copied();
+        let keys = schema.keys().iter().chain(schema.readers_names()).copied();
         if self.clashes(name, keys).is_some() {
             let expected = format!(
                 "a name that the schema `{}` does not use itself",
@@ -150,10 +197,12 @@ impl Settings {
 
     fn check_clash(&self, name: &str, others: &[(String, String)]) -> Result<(), BuildError> {
         match self.clashes(name, others.iter().map(|(other, _)| other.as_str())) {
-            Some(other) if other == name => Err(BuildError::conflict(
-                format!("the constant field `{name}` twice"),
-                "each name once",
-            )),
+            Some(other) if self.schema.spelled(other) == self.schema.spelled(name) => {
+                Err(BuildError::conflict(
+                    format!("the constant field `{name}` twice"),
+                    "each name once",
+                ))
+            }
             Some(other) => Err(BuildError::conflict(
                 format!("constant fields `{other}` and `{name}`"),
                 "no name that is the beginning of another's path",
@@ -169,11 +218,12 @@ impl Settings {
         name: &str,
         mut others: impl Iterator<Item = &'n str>,
     ) -> Option<&'n str> {
-        let is_path = self.schema == JsonSchema::Ecs;
+        let is_path = matches!(self.schema, JsonSchema::Ecs | JsonSchema::Logstash);
         let is_above = |above: &str, below: &str| {
             let rest = below.strip_prefix(above);
             is_path && rest.is_some_and(|rest| rest.starts_with('.'))
         };
-        others.find(|other| *other == name || is_above(other, name) || is_above(name, other))
+        let is_same = |other: &str| self.schema.spelled(other) == self.schema.spelled(name);
+        others.find(|other| is_same(other) || is_above(other, name) || is_above(name, other))
     }
 }

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 
 use super::escape::escape_from;
+use super::escape::is_unseen;
 use crate::event::LogEvent;
 use crate::event::Value;
 use crate::event::drop_payload;
@@ -54,12 +55,24 @@ impl ErrorShape {
                 out.extend_from_slice(b",\"full_message\":\"");
                 let start = out.len();
                 event.write_message(out);
+                trim_blank(out, start);
                 escape_from(out, start, CHAIN_LIMIT / 2);
-                out.extend_from_slice(b"\\n");
+                if out.len() > start {
+                    out.extend_from_slice(b"\\n");
+                }
                 push_trace(out, error, CHAIN_LIMIT / 2);
                 out.push(b'"');
             }
         });
+    }
+}
+
+/// Takes away a message in which nothing can be seen, and what cannot be seen before one.
+fn trim_blank(out: &mut Vec<u8>, start: usize) {
+    let text = out.get(start..).unwrap_or_default();
+    if let Ok(text) = std::str::from_utf8(text) {
+        let blank = text.len() - text.trim_start_matches(is_unseen).len();
+        out.drain(start..start + blank);
     }
 }
 

@@ -30,8 +30,25 @@ pub(super) fn push_string(out: &mut Vec<u8>, text: &str, limit: usize) {
 #[inline]
 pub(super) fn push_text(out: &mut Vec<u8>, text: &str, limit: usize) {
     let start = out.len();
-    write_text(out, text, limit);
+    let (length, missing) = if text.len() > limit {
+        without_note(text.as_bytes(), limit)
+    } else {
+        (text.len(), 0)
+    };
+    if missing > 0 {
+        // Cut before: there is one note, which tells all.
+        let kept = floor_boundary(text.as_bytes(), limit.min(length));
+        out.extend_from_slice(text.as_bytes().get(..kept).unwrap_or_default());
+        write_cut(out, missing.saturating_add(length - kept));
+    } else {
+        write_text(out, text, limit);
+    }
     escape_from(out, start, limit);
+}
+
+/// Whether a reader sees nothing of `c`.
+pub(super) fn is_unseen(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || c == '\u{feff}'
 }
 
 /// Whether all of `text` is printable ASCII other than `"` and `\`.

@@ -6,8 +6,10 @@
 use std::cell::Cell;
 use std::ops::Range;
 
+use super::ecs::Kind;
+use super::ecs::push_as;
 use super::escape::escape_from;
-use super::value::Booleans;
+use super::value::Scalars;
 use super::value::push_value;
 use crate::event::FIELD_LIMIT;
 use crate::event::LogEvent;
@@ -16,6 +18,8 @@ use crate::event::write_text;
 
 /// The most bytes of a name.
 const NAME_LIMIT: usize = 1024;
+/// The member that tells how many fields there was no room for.
+const LEFT_OUT: &str = "fields_left_out";
 /// How many members are looked at without [`Careful`].
 const QUICK: usize = 32;
 
@@ -23,7 +27,7 @@ const QUICK: usize = 32;
 #[derive(Debug)]
 pub(super) struct Rules {
     pub(super) spelling: Spelling,
-    pub(super) booleans: Booleans,
+    pub(super) scalars: Scalars,
     /// Keys that are in the object already, or that nothing may have; without the prefix.
     taken: Vec<String>,
     mask: u64,
@@ -34,9 +38,12 @@ pub(super) struct Rules {
 pub(super) enum Spelling {
     /// All.
     Free,
+    /// A path of Elasticsearch, by way of Logstash: no `[` and `]`, which Logstash takes for references,
+    /// and a name on each side of a `.`, which Elasticsearch takes for an object.
+    Path,
     /// None that a search by path would take for more than a letter.
     Label,
-    /// Letters, digits, `_`, `.` and `-`, with `_` in front.
+    /// Letters, digits, `_` and `-`, with `_` in front.
     Gelf,
 }
 
@@ -45,21 +52,29 @@ impl Spelling {
     fn allows(self, byte: u8) -> bool {
         match self {
             Self::Free => true,
-            Self::Label => !matches!(byte, b'.' | b'*' | b'\\'),
-            Self::Gelf => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'),
+            Self::Path => !matches!(byte, b'[' | b']'),
+            Self::Label => !matches!(byte, b'.' | b'*' | b'\\' | b'"' | b'[' | b']'),
+            Self::Gelf => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
         }
     }
 
     /// Puts `_` for each character that is not allowed in what follows `start`.
     #[inline]
-    fn apply(self, out: &mut Vec<u8>, start: usize) {
+    pub(super) fn apply(self, out: &mut Vec<u8>, start: usize) {
         if self == Self::Free {
             return;
         }
         let name = out.get(start..).unwrap_or_default();
-        if name.is_empty() || name.iter().any(|byte| !self.allows(*byte)) {
+        let is_fine = |byte: &u8| self.allows(*byte) && *byte != b'.';
+        if !matches!(name.first(), Some(b'!'..=b'~')) || !name.iter().all(is_fine) {
             self.replace(out, start);
         }
+    }
+
+    /// Whether one record can have both keys.
+    #[inline]
+    fn clashes(self, key: &[u8], other: &[u8]) -> bool {
+        key == other || self == Self::Path && (is_above(key, other) || is_above(other, key))
     }
 
     #[cold]
@@ -82,18 +97,57 @@ impl Spelling {
             from += 1;
         }
         out.truncate(to);
-        if to == start {
+        if self == Self::Path {
+            replace_dots(out.get_mut(start..).unwrap_or_default());
+        }
+        if self != Self::Gelf && is_blank(out.get(start..).unwrap_or_default()) {
+            out.truncate(start);
+        }
+        if out.len() == start {
             out.push(b'_');
         }
     }
 }
 
+/// Whether `below` is a path that leads through `above`.
+fn is_above(above: &[u8], below: &[u8]) -> bool {
+    below.get(above.len()) == Some(&b'.') && below.starts_with(above)
+}
+
+/// Whether Elasticsearch takes `name` for none.
+fn is_blank(name: &[u8]) -> bool {
+    let is_blank = |c: char| c.is_whitespace() || c.is_control();
+    std::str::from_utf8(name).is_ok_and(|name| name.chars().all(is_blank))
+}
+
+/// Puts `_` for each dot that has no name on one of its sides.
+fn replace_dots(name: &mut [u8]) {
+    let mut start = 0;
+    while start <= name.len() {
+        let rest = name.get(start..).unwrap_or_default();
+        let length = rest
+            .iter()
+            .position(|byte| *byte == b'.')
+            .unwrap_or(rest.len());
+        if is_blank(rest.get(..length).unwrap_or_default()) {
+            if let Some(before) = start.checked_sub(1).and_then(|at| name.get_mut(at)) {
+                *before = b'_';
+            }
+            if let Some(behind) = name.get_mut(start + length) {
+                *behind = b'_';
+            }
+        }
+        start += length + 1;
+    }
+}
+
 impl Rules {
-    pub(super) fn new(spelling: Spelling, booleans: Booleans, taken: Vec<String>) -> Self {
-        let mask = taken.iter().fold(0, |mask, key| mask | bit(key.as_bytes()));
+    pub(super) fn new(spelling: Spelling, scalars: Scalars, taken: Vec<String>) -> Self {
+        let bit = |key: &String| spelling.bit(key.as_bytes());
+        let mask = taken.iter().fold(0, |mask, key| mask | bit(key));
         Self {
             spelling,
-            booleans,
+            scalars,
             taken,
             mask,
         }
@@ -130,13 +184,44 @@ impl Rules {
     }
 
     pub(super) fn is_taken(&self, key: &[u8]) -> bool {
-        self.mask & bit(key) != 0 && self.taken.iter().any(|taken| taken.as_bytes() == key)
+        let is_same = |taken: &String| self.spelling.clashes(taken.as_bytes(), key);
+        self.is_reserved(key) || self.mask & self.bit(key) != 0 && self.taken.iter().any(is_same)
+    }
+
+    /// Whether the readers keep all keys that begin like it: Graylog does.
+    #[inline]
+    fn is_reserved(&self, key: &[u8]) -> bool {
+        self.spelling == Spelling::Gelf && key.starts_with(b"gl2_")
+    }
+
+    /// Whether one object can not have both keys.
+    #[inline]
+    pub(super) fn clashes(&self, key: &[u8], other: &[u8]) -> bool {
+        self.spelling.clashes(key, other)
+    }
+
+    /// The place of `key` in a summary of keys; keys that clash have the same.
+    #[inline]
+    pub(super) fn bit(&self, key: &[u8]) -> u64 {
+        self.spelling.bit(key)
+    }
+}
+
+impl Spelling {
+    #[inline]
+    fn bit(self, key: &[u8]) -> u64 {
+        if self == Self::Path {
+            let length = key.iter().position(|byte| *byte == b'.');
+            bit(key.get(..length.unwrap_or(key.len())).unwrap_or_default())
+        } else {
+            bit(key)
+        }
     }
 }
 
 /// The place of `key` in a summary of keys.
 #[inline]
-pub(super) fn bit(key: &[u8]) -> u64 {
+fn bit(key: &[u8]) -> u64 {
     let last = key.last().copied().unwrap_or_default();
     let middle = key.get(key.len() / 2).copied().unwrap_or_default();
     let number = key.len() + 5 * usize::from(last) + 11 * usize::from(middle);
@@ -165,7 +250,7 @@ pub(super) fn push_fields(
     is_other: &dyn Fn(&[u8]) -> bool,
 ) -> Written {
     let mut mask = rules.mask | others_mask;
-    let mut starts = [0; QUICK];
+    let mut known = [(0, 0); QUICK];
     let mut count = 0;
     let mut written = Written {
         is_fine: true,
@@ -173,28 +258,31 @@ pub(super) fn push_fields(
     };
     event.fields(&mut |name, value| {
         written.has_error |= matches!(value, Value::Error(_)) || is_error_name(name);
-        if !written.is_fine || out.len() >= end {
+        written.is_fine &= out.len() < end;
+        if !written.is_fine {
             return;
         }
         let start = rules.push_key(out, name);
         let key = out.get(start..).unwrap_or_default();
-        let bit = bit(key);
-        if mask & bit != 0 {
-            let known = starts.get(..count).unwrap_or_default();
+        let bit = rules.bit(key);
+        if mask & bit != 0 || rules.is_reserved(key) {
+            let known = known.get(..count).unwrap_or_default();
             written.is_fine =
-                !rules.is_taken(key) && !is_other(key) && !is_known(out, known, start);
+                !rules.is_taken(key) && !is_other(key) && !is_known(rules, out, known, key);
         }
         mask |= bit;
-        if let Some(place) = starts.get_mut(count) {
-            *place = start;
+        let place_end = out.len();
+        if let Some(place) = known.get_mut(count) {
+            *place = (start, place_end);
         } else {
             written.is_fine = false;
         }
         count += 1;
         out.extend_from_slice(b"\":");
         let limit = FIELD_LIMIT.min(end.saturating_sub(out.len()));
-        push_value(out, value, rules.booleans, limit);
+        push_value(out, value, rules.scalars, limit);
     });
+    written.is_fine &= out.len() <= end;
     written
 }
 
@@ -204,15 +292,12 @@ pub(super) fn is_error_name(name: &str) -> bool {
     matches!(name, "error" | "err" | "e")
 }
 
-/// Whether the key that begins at `start`, and is the last of `out`, begins at one of `known` too.
+/// Whether `key` clashes with one that is at one of the places `known` of `out`.
 #[cold]
-fn is_known(out: &[u8], known: &[usize], start: usize) -> bool {
-    let key = out.get(start..).unwrap_or_default();
-    known.iter().any(|at| {
-        let rest = out.get(*at..).unwrap_or_default();
-        rest.strip_prefix(key)
-            .is_some_and(|rest| rest.first() == Some(&b'"'))
-    })
+fn is_known(rules: &Rules, out: &[u8], known: &[(usize, usize)], key: &[u8]) -> bool {
+    known
+        .iter()
+        .any(|(from, to)| rules.clashes(out.get(*from..*to).unwrap_or_default(), key))
 }
 
 /// Where a field comes from.
@@ -261,6 +346,7 @@ thread_local! {
 pub(super) struct Careful<'r> {
     rules: &'r Rules,
     end: usize,
+    left_out: usize,
     scratch: Scratch,
 }
 
@@ -272,6 +358,7 @@ impl<'r> Careful<'r> {
         Self {
             rules,
             end,
+            left_out: 0,
             scratch: kept.unwrap_or_default(),
         }
     }
@@ -289,15 +376,68 @@ impl<'r> Careful<'r> {
         value: Value<'_>,
         limit: usize,
     ) {
-        self.remove(out, origin, name);
         if out.len() >= self.end {
+            self.left_out += 1;
             return;
         }
+        self.remove(out, origin, name);
         let start = out.len();
         let key = self.push_free_key(out, origin, name);
         out.extend_from_slice(b"\":");
         let limit = limit.min(self.end.saturating_sub(out.len()));
-        push_value(out, value, self.rules.booleans, limit);
+        push_value(out, value, self.rules.scalars, limit);
+        self.add(origin, name, start, key);
+    }
+
+    /// Appends a field of ECS, if `value` is of its kind and none of another origin has the key.
+    pub(super) fn push_as(
+        &mut self,
+        out: &mut Vec<u8>,
+        origin: Origin,
+        name: &str,
+        (kind, value): (Kind, Value<'_>),
+        limit: usize,
+    ) {
+        let start = out.len();
+        let key = self.rules.push_key(out, name);
+        let key = key..out.len();
+        out.extend_from_slice(b"\":");
+        let is_known = || {
+            self.scratch.members.iter().any(|known| {
+                known.origin != origin && out.get(known.key.clone()) == out.get(key.clone())
+            })
+        };
+        if is_known() || !push_as(out, kind, value, limit) {
+            out.truncate(start);
+            return;
+        }
+        let before = out.len();
+        // The earlier one goes, and this one moves up to where it then ends.
+        self.remove_before(out, origin, name, start);
+        let moved = before - out.len();
+        self.add(
+            origin,
+            name,
+            start - moved,
+            key.start - moved..key.end - moved,
+        );
+    }
+
+    /// How many did not fit.
+    pub(super) fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// Tells how many did not fit, if any.
+    pub(super) fn finish(mut self, out: &mut Vec<u8>) {
+        if self.left_out > 0 {
+            self.end = usize::MAX;
+            let count = Value::U64(self.left_out as u64);
+            self.push(out, Origin::Event, LEFT_OUT, count, 0);
+        }
+    }
+
+    fn add(&mut self, origin: Origin, name: &str, start: usize, key: Range<usize>) {
         let at = self.scratch.names.len();
         self.scratch.names.push_str(name);
         self.scratch.members.push(Member {
@@ -315,6 +455,11 @@ impl<'r> Careful<'r> {
 
     /// Takes the member away that came by the same name.
     fn remove(&mut self, out: &mut Vec<u8>, origin: Origin, name: &str) {
+        self.remove_before(out, origin, name, out.len());
+    }
+
+    /// The same where what follows `end` is no member yet.
+    fn remove_before(&mut self, out: &mut Vec<u8>, origin: Origin, name: &str, end: usize) {
         let members = &mut self.scratch.members;
         let names = &self.scratch.names;
         let is_same = |member: &Member| {
@@ -324,7 +469,7 @@ impl<'r> Careful<'r> {
             return;
         };
         let member = members.remove(at);
-        let next = members.get(at).map_or(out.len(), |next| next.start);
+        let next = members.get(at).map_or(end, |next| next.start);
         out.drain(member.start..next);
         let length = next - member.start;
         for later in members.iter_mut().skip(at) {
@@ -341,7 +486,12 @@ impl<'r> Careful<'r> {
             let at = self.rules.push_prefixed_key(out, prefix, times, name);
             let key = out.get(at..).unwrap_or_default();
             let mut members = self.scratch.members.iter();
-            let mut is_known = || members.any(|known| out.get(known.key.clone()) == Some(key));
+            let mut is_known = || {
+                members.any(|known| {
+                    let other = out.get(known.key.clone()).unwrap_or_default();
+                    self.rules.clashes(other, key)
+                })
+            };
             if !self.rules.is_taken(key) && !is_known() {
                 return at..out.len();
             }

@@ -3,6 +3,7 @@
 use super::cause::ErrorShape;
 use super::content::Content;
 use super::escape::escape_from;
+use super::escape::is_unseen;
 use super::escape::push_text;
 use super::time::push_date;
 use super::time::push_epoch;
@@ -124,8 +125,4 @@ fn is_blank(text: &[u8]) -> bool {
         Some(b'!'..=b'~') => false,
         _ => std::str::from_utf8(text).is_ok_and(|text| text.chars().all(is_unseen)),
     }
-}
-
-fn is_unseen(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || c == '\u{feff}'
 }

@@ -14,7 +14,6 @@ use tracing::field::Visit;
 
 use super::content::Content;
 use super::content::FIELDS_LIMIT;
-use super::members::bit;
 use super::members::is_error_name;
 use super::part::Part;
 use super::value::push_value;
@@ -180,6 +179,7 @@ impl Plan {
         if visitor.members == 0 {
             visitor.begin_fields();
         }
+        visitor.is_fine &= visitor.out.len() <= visitor.end;
         let has_error = visitor.is_fine.then_some(visitor.has_error);
         let (start, members) = (visitor.start, visitor.members);
         if has_error.is_some() {
@@ -250,10 +250,13 @@ impl Plan {
             if name != MESSAGE {
                 let place = content.rules.push_key(&mut self.keys, name);
                 let key = self.keys.get(place..).unwrap_or_default();
-                self.mask |= bit(key);
+                self.mask |= content.rules.bit(key);
+                self.is_fine &= content.top_kind(name).is_none();
                 self.is_fine &= !content.rules.is_taken(key);
                 self.names_error |= is_error_name(name);
-                let is_new = !self.bare_keys().any(|other| other == key);
+                let is_new = !self
+                    .bare_keys()
+                    .any(|other| content.rules.clashes(other, key));
                 self.is_fine &= is_new;
                 bare = place..self.keys.len();
                 self.keys.extend_from_slice(b"\":");
@@ -316,7 +319,7 @@ impl FieldVisitor<'_> {
         push_short(self.out, &self.plan.text, self.text.start, self.text.end);
         self.start = self.out.len();
         self.members = self.content.open(self.out);
-        self.end = self.members + FIELDS_LIMIT;
+        self.end = self.out.len() + FIELDS_LIMIT;
     }
 
     /// Appends the key of `field`. Returns whether its value is to follow.
@@ -334,6 +337,10 @@ impl FieldVisitor<'_> {
             self.begin_fields();
         }
         if self.out.len() >= self.end {
+            // More than there is room for: shared out by those who look at all of them.
+            self.is_fine = false;
+        }
+        if !self.is_fine {
             return false;
         }
         push_short(self.out, &self.plan.keys, key.start, key.end);
@@ -369,7 +376,7 @@ impl FieldVisitor<'_> {
     #[inline]
     fn push_value(&mut self, value: Value<'_>) {
         let limit = FIELD_LIMIT.min(self.end.saturating_sub(self.out.len()));
-        push_value(self.out, value, self.content.rules.booleans, limit);
+        push_value(self.out, value, self.content.rules.scalars, limit);
     }
 
     /// The same for what may be the message, whose text is written as it comes.

@@ -3,15 +3,14 @@
 use super::cause::ErrorShape;
 use super::content::Content;
 use super::content::SpanShape;
+use super::ecs::kind_of;
+use super::ecs_fields::VERSION;
 use super::escape::push_text;
 use super::members::Rules;
 use super::members::Spelling;
 use super::part::Part;
-use super::value::Booleans;
+use super::value::Scalars;
 use crate::layout::level::LEVELS;
-
-/// The version of the Elastic Common Schema whose fields are written.
-const ECS_VERSION: &str = "9.3.0";
 
 /// Which keys a [`JsonLayout`](crate::JsonLayout) writes, and in which shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -116,19 +115,53 @@ impl JsonSchema {
     }
 
     /// Names that the readers of the schema give a meaning of their own, although the schema does not.
-    fn readers_names(self) -> &'static [&'static str] {
+    pub(super) fn readers_names(self) -> &'static [&'static str] {
         match self {
             Self::Own | Self::Ecs => &[],
             // Logstash expects an object, or a list, and shows what else it finds as a failure.
-            Self::Logstash => &["@metadata", "tags"],
+            Self::Logstash => &[
+                "@metadata",
+                "tags",
+                // Elasticsearch keeps these of a record for itself.
+                "_data_stream_timestamp",
+                "_doc_count",
+                "_feature",
+                "_field_names",
+                "_id",
+                "_ignored",
+                "_ignored_source",
+                "_index",
+                "_index_mode",
+                "_inference_fields",
+                "_nested_path",
+                "_primary_term",
+                "_routing",
+                "_seq_no",
+                "_size",
+                "_source",
+                "_tier",
+                "_ts_routing_hash",
+                "_tsid",
+                "_type",
+                "_version",
+            ],
             // Graylog takes the underscore off, and then drops what it has a field for already.
             Self::Gelf => &[
+                "_all",
+                "_id",
+                "_index",
+                "_score",
+                "_source",
+                "_ttl",
+                "_type",
+                "failed_message_streams",
                 "full_message",
                 "host",
                 "level",
                 "message",
                 "short_message",
                 "source",
+                "streams",
                 "timestamp",
                 "version",
             ],
@@ -148,7 +181,11 @@ impl JsonSchema {
             parts.extend(self.location());
         }
         let mut last = String::new();
-        for (name, json) in choice.fields {
+        let outermost = choice
+            .fields
+            .iter()
+            .filter(|(name, _)| !self.is_label(name));
+        for (name, json) in outermost {
             last.push(',');
             last.push_str(&self.constant_key(name));
             last.push(':');
@@ -188,43 +225,79 @@ impl JsonSchema {
     /// The key of a constant field as JSON.
     pub(super) fn constant_key(self, name: &str) -> String {
         let prefix = if self == Self::Gelf { "_" } else { "" };
-        format!("\"{prefix}{}\"", written(name))
+        format!("\"{prefix}{}\"", self.written(name))
+    }
+
+    /// Whether a constant field is a label.
+    pub(super) fn is_label(self, name: &str) -> bool {
+        self == Self::Ecs && kind_of(name).is_none()
+    }
+
+    /// How the name of a constant field is spelled.
+    pub(super) fn spelled(self, name: &str) -> String {
+        let spelling = match self {
+            Self::Own => Spelling::Free,
+            Self::Ecs if self.is_label(name) => Spelling::Label,
+            Self::Ecs | Self::Logstash => Spelling::Path,
+            Self::Gelf => Spelling::Gelf,
+        };
+        let mut key = name.as_bytes().to_vec();
+        spelling.apply(&mut key, 0);
+        String::from_utf8_lossy(&key).into_owned()
+    }
+
+    fn written(self, name: &str) -> String {
+        written(&self.spelled(name))
     }
 
     fn content(self, choice: &Choice<'_>, error: ErrorShape) -> Part {
-        let (object, spelling, booleans, spans) = match self {
+        let (object, spelling, scalars, spans) = match self {
             Self::Own => (
                 ",\"fields\":",
                 Spelling::Free,
-                Booleans::Kept,
+                Scalars::Json,
                 SpanShape::ListAndObject,
             ),
             Self::Ecs => (
                 ",\"labels\":",
                 Spelling::Label,
-                Booleans::Kept,
+                Scalars::Elastic,
                 SpanShape::FieldsAndNames,
             ),
-            Self::Logstash => ("", Spelling::Free, Booleans::Kept, SpanShape::FieldsAndList),
-            Self::Gelf => (
+            Self::Logstash => (
                 "",
-                Spelling::Gelf,
-                Booleans::Strings,
-                SpanShape::FieldsAndText,
+                Spelling::Path,
+                Scalars::Elastic,
+                SpanShape::FieldsAndList,
             ),
+            Self::Gelf => ("", Spelling::Gelf, Scalars::Gelf, SpanShape::FieldsAndText),
         };
+        let constants = choice.fields.iter();
+        let (tops, labels): (Vec<_>, Vec<_>) =
+            constants.partition(|(name, _)| !self.is_label(name));
+        let names = |fields: &[&(String, String)]| -> Vec<String> {
+            fields.iter().map(|(name, _)| self.written(name)).collect()
+        };
+        let keys = self.keys().iter().chain(self.readers_names());
+        let outermost = keys.map(|key| written(key)).chain(names(&tops)).collect();
         // Only members of the outermost object can clash with those that are there.
-        let taken = if object.is_empty() {
-            let constants = choice.fields.iter().map(|(name, _)| name.as_str());
-            let keys = self.keys().iter().chain(self.readers_names());
-            keys.copied().chain(constants).map(written).collect()
-        } else {
-            Vec::new()
+        let (taken, tops) = match self {
+            Self::Own => (Vec::new(), None),
+            Self::Ecs => {
+                let rules = Rules::new(Spelling::Path, Scalars::Elastic, outermost);
+                (names(&labels), Some(rules))
+            }
+            Self::Logstash | Self::Gelf => (outermost, None),
         };
+        let labels = labels
+            .iter()
+            .map(|(name, json)| format!(",{}:{json}", self.constant_key(name)));
         let content = Content {
             layout: choice.layout,
             object,
-            rules: Rules::new(spelling, booleans, taken),
+            constants: labels.collect(),
+            rules: Rules::new(spelling, scalars, taken),
+            tops,
             spans,
         };
         Part::Content(Box::new(content), error)
@@ -272,7 +345,7 @@ fn ecs(choice: &Choice<'_>) -> Vec<Part> {
         level("\",\"log.level\":\"", "\",\"message\":\""),
         Part::Message,
         literal(format!(
-            "\",\"ecs.version\":\"{ECS_VERSION}\",\"log.logger\":\""
+            "\",\"ecs.version\":\"{VERSION}\",\"log.logger\":\""
         )),
         Part::Target,
         literal(format!(

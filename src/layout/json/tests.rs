@@ -52,7 +52,7 @@ fn an_ecs_record_begins_with_the_keys_that_its_readers_expect_first() {
         text(&layout, &event().build()),
         format!(
             "{{\"@timestamp\":\"2012-11-02T14:34:02.123Z\",\"log.level\":\"WARN\",\
-             \"message\":\"a \\\"b\\\"\",\"ecs.version\":\"9.3.0\",\"log.logger\":\"shop::orders\",\
+             \"message\":\"a \\\"b\\\"\",\"ecs.version\":\"9.4.0\",\"log.logger\":\"shop::orders\",\
              \"process.pid\":{},\"process.thread.name\":\"main\",\"process.thread.id\":7,\
              \"labels\":{{\"n\":-1,\"ok\":true,\"id\":4,\"user\":\"bob\"}},\
              \"tags\":[\"request\",\"query\"],\"log.origin.file.name\":\"src/cart.rs\",\
@@ -270,7 +270,7 @@ fn names_are_spelled_as_the_schema_allows() {
     );
     let record = text(&JsonLayout::gelf(), &event);
     assert!(
-        record.contains("\"_a.b\":1,\"_a_b\":2,\"____\":3,\"_field_id\":4,\"__\":5"),
+        record.contains("\"_a_b\":1,\"_field_a_b\":2,\"____\":3,\"_field_id\":4,\"__\":5"),
         "{record}"
     );
 }

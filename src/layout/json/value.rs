@@ -1,4 +1,4 @@
-//! Values as JSON: numbers and booleans as what they are, everything else as a string.
+//! Values as JSON: numbers and scalars as what they are, everything else as a string.
 
 use serde_json::ser::CompactFormatter;
 use serde_json::ser::Formatter as _;
@@ -7,19 +7,24 @@ use super::escape::escape_from;
 use super::escape::push_string;
 use crate::event::Value;
 
-/// Whether the schema knows booleans.
+/// The largest integer of 64 bits with a sign.
+const MOST_OF_A_LONG: u64 = i64::MAX as u64;
+
+/// Which numbers and booleans the readers of a schema take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Booleans {
-    /// `true` and `false`.
-    Kept,
-    /// `"true"` and `"false"`.
-    Strings,
+pub(super) enum Scalars {
+    /// All that JSON has.
+    Json,
+    /// No integer beyond a `long` of Elasticsearch, which refuses the record: it is a string.
+    Elastic,
+    /// The same, and no booleans.
+    Gelf,
 }
 
 /// Appends `value`; a string has at most `limit` bytes between its quotes, notes on what was cut not
 /// counted.
 #[inline]
-pub(super) fn push_value(out: &mut Vec<u8>, value: Value<'_>, booleans: Booleans, limit: usize) {
+pub(super) fn push_value(out: &mut Vec<u8>, value: Value<'_>, scalars: Scalars, limit: usize) {
     // Writing to a `Vec` cannot fail, so neither can the formatter.
     let _ignored = match value {
         Value::Str(text) => {
@@ -27,19 +32,29 @@ pub(super) fn push_value(out: &mut Vec<u8>, value: Value<'_>, booleans: Booleans
             Ok(())
         }
         Value::I64(number) => CompactFormatter.write_i64(out, number),
+        Value::U64(number) if scalars != Scalars::Json && number > MOST_OF_A_LONG => {
+            push_rendered(out, value, limit);
+            Ok(())
+        }
         Value::U64(number) => CompactFormatter.write_u64(out, number),
         Value::F64(number) if number.is_finite() => CompactFormatter.write_f64(out, number),
-        Value::Bool(truth) if booleans == Booleans::Kept => CompactFormatter.write_bool(out, truth),
+        Value::Bool(truth) if scalars != Scalars::Gelf => CompactFormatter.write_bool(out, truth),
         Value::I128(number) => {
             push_wide(
                 out,
                 value,
-                i64::try_from(number).is_ok() || u64::try_from(number).is_ok(),
+                i64::try_from(number).is_ok()
+                    || scalars == Scalars::Json && u64::try_from(number).is_ok(),
             );
             Ok(())
         }
         Value::U128(number) => {
-            push_wide(out, value, u64::try_from(number).is_ok());
+            let most = if scalars == Scalars::Json {
+                u64::MAX
+            } else {
+                MOST_OF_A_LONG
+            };
+            push_wide(out, value, number <= u128::from(most));
             Ok(())
         }
         Value::F64(number) => {
@@ -89,7 +104,7 @@ mod tests {
 
     fn json(value: impl Into<Value<'static>>) -> String {
         let mut out = Vec::new();
-        push_value(&mut out, value.into(), Booleans::Kept, 100);
+        push_value(&mut out, value.into(), Scalars::Json, 100);
         String::from_utf8(out).unwrap()
     }
 
@@ -102,7 +117,7 @@ mod tests {
         assert_eq!(json(f64::MAX), serde_json::to_string(&f64::MAX).unwrap());
         assert_eq!(json(true), "true");
         let mut out = Vec::new();
-        push_value(&mut out, false.into(), Booleans::Strings, 100);
+        push_value(&mut out, false.into(), Scalars::Gelf, 100);
         assert_eq!(out, b"\"false\"");
     }
 
