@@ -207,6 +207,9 @@ pub(super) fn default_zone(name: &str) -> Result<Zone, PatternError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::date::Defaults;
+    use crate::layout::date::default_locale;
+    use crate::layout::notes::Notes;
     use std::time::Duration;
     use std::time::UNIX_EPOCH;
 

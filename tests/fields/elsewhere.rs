@@ -84,7 +84,7 @@ fn what_the_pattern_shows_is_taken_out() {
         ),
         ("%m %m", format!("{all} out of stock")),
         ("%equals{%p}{INFO}{%m}%m", format!("ERROR{all}")),
-        ("%equals{%p}{ERROR}{%m}", all.clone()),
+        ("%equals{%p}{ERROR}{%m}", all),
         ("no text", "no text".to_owned()),
     ] {
         assert_eq!(printed(pattern), expected, "{pattern}");

@@ -107,7 +107,7 @@ impl Any {
             2 => Self::I128(-i128::from(any) << (any % 90)),
             3 => Self::U128(u128::from(any) << (any % 90)),
             4 => Self::F64(random.one_of(&FLOATS)),
-            5 => Self::Bool(any % 2 == 0),
+            5 => Self::Bool(any.is_multiple_of(2)),
             6 => Self::Text(random.text()),
             7 => Self::Bytes(random.text().into_bytes()),
             8 => {
@@ -116,7 +116,7 @@ impl Any {
                 Self::Error(Box::new(Failure::chain(&texts)))
             }
             9 => {
-                let text = (any % 2 == 0).then(|| random.text());
+                let text = (any.is_multiple_of(2)).then(|| random.text());
                 Self::Debug(tracing::field::debug((text, vec![1, 2])))
             }
             10 => Self::Display(tracing::field::display(random.text())),

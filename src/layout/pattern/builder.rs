@@ -232,7 +232,7 @@ impl PatternLayoutBuilder {
 
     /// Of all that decides what is printed. The machine's zone and the variables of the environment
     /// are what they are when a pattern is compiled, and may be others for the next one.
-    fn fingerprint(&self, defaults: &Defaults) -> u64 {
+    pub(super) fn fingerprint(&self, defaults: &Defaults) -> u64 {
         let mut hasher = DefaultHasher::new();
         "PatternLayout".hash(&mut hasher);
         (&self.pattern, &self.locale, self.escape, self.is_lenient).hash(&mut hasher);
