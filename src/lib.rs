@@ -7,7 +7,7 @@
 //! in Kafka without a log shipper beside them, and for those who leave Log4j's Kafka appender behind.
 //!
 //! ```no_run
-//! use tracing_kafka::{FileLayer, KafkaLayer, PatternLayout};
+//! use tracing_kafka::{FileLayer, KafkaLayer, PatternLayout, events};
 //! use tracing_subscriber::{filter::LevelFilter, prelude::*};
 //!
 //! let (kafka, kafka_guard) = KafkaLayer::builder(["localhost:9092"], "log-message")
@@ -15,10 +15,13 @@
 //!     .build()?;
 //! let (file, _file_guard) = FileLayer::builder("logs/app.log").build()?;
 //! tracing_subscriber::registry()
-//!     .with(kafka.with_filter(LevelFilter::ERROR))
-//!     .with(file.with_filter(LevelFilter::INFO))
+//!     .with(kafka.with_filter(events(LevelFilter::ERROR)))
+//!     .with(file.with_filter(events(LevelFilter::INFO)))
 //!     .init();
-//! tracing::error!("out of stock");
+//! let _request = tracing::info_span!("http", request_id = "r-1").entered();
+//! // [14:34:02.123] [ERROR] out of stock order=42
+//! // 2026-12-01T14:34:02,123 ERROR [main] shop - http{request_id="r-1"}: out of stock order=42
+//! tracing::error!(order = 42, "out of stock");
 //! println!("{}", kafka_guard.shutdown(std::time::Duration::from_secs(5)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -54,16 +57,23 @@
 //! | `%d{HH:mm:ss.SSS}{UTC}` | date, in a zone | | `%X` `%X{name}` | fields of the spans |
 //! | `%p` `%level` | level | | `%x` | names of the spans |
 //! | `%c` `%c{1}` | target, shortened | | `%t` `%tid` | thread |
-//! | `%m` `%msg` | message | | `%F` `%L` `%C` `%M` `%l` | where it was logged |
+//! | `%m` `%msg` | message, and the fields | | `%spans` | the spans, each with its fields |
+//! | `%eventName` | name of the event | | `%F` `%L` `%C` `%M` `%l` | where it was logged |
 //! | `%K` `%K{name}` | fields of the event | | `%n` `%%` | newline, percent sign |
 //! | `%ex` | the error and its causes | | `%notEmpty{…}` `%replace{…}{…}{…}` | what another pattern prints, changed |
 //!
-//! Widths as in `%-5p` and `%.20c`. All words with what they print, dates, and what differs from
+//! Fields that a pattern does not show by `%K` or the like follow the message, as
+//! `tracing_subscriber::fmt` writes them. Widths as in `%-5p` and `%.20c`. All words with what they print, dates, and what differs from
 //! Log4j: [`pattern`]. What comes from an event is escaped, so that one event is one line:
 //! [`Escape`].
 //!
 //! [`JsonLayout`] writes JSON instead, one object a line, for readers of ECS, Logstash or GELF too.
 //! Anything else that turns an event into bytes is a [`Layout`].
+//!
+//! # Filters
+//!
+//! [`events`] wraps a layer's filter, so that it is one for events: a filter that hides a span from a layer
+//! hides its fields from all records of that layer.
 //!
 //! # Delivery
 //!

@@ -42,7 +42,9 @@ fn an_error_has_the_fields_of_its_request() {
     check(events(reload::Layer::new(LevelFilter::ERROR).0), &http);
     check(events(LevelFilter::WARN.and(LevelFilter::ERROR)), &http);
     check(events(LevelFilter::ERROR).and(LevelFilter::TRACE), &http);
-    check(events(LevelFilter::ERROR).clone(), &http);
+    let filter = events(LevelFilter::ERROR);
+    check(filter.clone(), &http);
+    check(filter, &http);
 }
 
 #[test]

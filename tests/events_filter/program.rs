@@ -147,7 +147,7 @@ impl Program {
                     }
                 }
                 Step::Event { level, target } => {
-                    log!(level, target, number, [ERROR WARN INFO DEBUG TRACE])
+                    log!(level, target, number, [ERROR WARN INFO DEBUG TRACE]);
                 }
                 Step::Switch => switch(),
             }

@@ -77,7 +77,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Witness {
         let scope = ctx
             .event_scope(event)
             .into_iter()
-            .flat_map(|scope| scope.from_root());
+            .flat_map(tracing_subscriber::registry::Scope::from_root);
         let around = scope.map(|span| span.extensions().get::<Number>().unwrap().0);
         let around = around.collect();
         self.0.lock().unwrap().events.push((number.0, around));

@@ -39,7 +39,7 @@ fn an_event_becomes_a_record_with_its_text_and_time() {
     );
     guard.flush(LONG).unwrap();
     let records = broker.all_records(TOPIC);
-    assert_eq!(values(&broker), ["[ERROR] out of stock"]);
+    assert_eq!(values(&broker), ["[ERROR] out of stock left=2"]);
     let millis = before
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap()

@@ -280,7 +280,7 @@ fn parts_print_beside_each_other_what_they_print_alone() {
     };
     let alone: Vec<Vec<String>> = PARTS.iter().map(|part| rendered(part, log)).collect();
     assert_eq!(alone[0].len(), 18);
-    assert_eq!(alone[1][0], "{alpha=a, middle=1e+300, zeta=0}");
+    assert_eq!(alone[1][0], "{alpha=a, middle=1e300, zeta=0}");
     assert_eq!(alone[1][6], "{alpha=a, middle=1e+300, odd=1, zeta=1}");
     let lines: std::collections::BTreeSet<&String> = alone[3].iter().collect();
     assert_eq!(lines.len(), 6, "each callsite has a line of its own");
