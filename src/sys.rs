@@ -1,8 +1,11 @@
 //! What the crate asks of the operating system and of the running thread: the clock, ids, the mark of its own threads.
 
 use std::cell::Cell;
+use std::io;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::thread;
+use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 use std::time::SystemTime;
@@ -207,10 +210,22 @@ pub(crate) fn thread_index() -> usize {
     })
 }
 
+/// Starts the thread `name`: the one way in which this crate starts any.
+///
+/// Signals are the application's: all but those of faults are blocked before the thread runs anything,
+/// and on threads that it starts in turn. The caller's own mask is afterwards what it was.
+pub(crate) fn start_thread<R: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> R + Send + 'static,
+) -> io::Result<JoinHandle<R>> {
+    let _blocked = os::BlockedSignals::begin();
+    thread::Builder::new().name(name.to_owned()).spawn(run)
+}
+
 /// The number inside the running thread's `ThreadId`, as `%tid` prints it.
 pub(crate) fn thread_number() -> u64 {
     // `ThreadId::as_u64` is unstable; its `Debug` form is `ThreadId(7)`.
-    let text = format!("{:?}", std::thread::current().id());
+    let text = format!("{:?}", thread::current().id());
     text.bytes()
         .filter(u8::is_ascii_digit)
         .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
@@ -260,20 +275,28 @@ mod tests {
 
     #[test]
     fn the_number_of_a_thread_is_the_one_in_its_id() {
-        let (number, text) = std::thread::spawn(|| {
-            (
-                thread_number(),
-                format!("{:?}", std::thread::current().id()),
-            )
-        })
-        .join()
-        .unwrap();
+        let (number, text) =
+            thread::spawn(|| (thread_number(), format!("{:?}", thread::current().id())))
+                .join()
+                .unwrap();
         assert_eq!(format!("ThreadId({number})"), text);
     }
 
     #[test]
+    fn a_thread_that_cannot_be_started_leaves_the_mask_of_its_starter() {
+        let outcome = std::panic::catch_unwind(|| start_thread("a\0b", || ()).is_ok());
+        assert!(!outcome.unwrap_or_default());
+        #[cfg(target_os = "linux")]
+        {
+            let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+            let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+            assert_eq!(u64::from_str_radix(blocked.unwrap().trim(), 16), Ok(0));
+        }
+    }
+
+    #[test]
     fn a_role_marks_its_own_thread_only() {
-        std::thread::spawn(|| {
+        thread::spawn(|| {
             set_thread_role(ThreadRole::Kafka);
             assert_eq!(thread_role(), ThreadRole::Kafka);
         })

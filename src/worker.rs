@@ -19,6 +19,7 @@ use crate::stats::StatsHandle;
 use crate::sys::ThreadRole;
 use crate::sys::deadline_after;
 use crate::sys::set_thread_role;
+use crate::sys::start_thread;
 use crate::sys::thread_role;
 
 mod mailbox;
@@ -64,29 +65,27 @@ pub(crate) fn spawn<T>(
     });
     let shared = Arc::clone(&control);
     let (ready, prepared) = mpsc::sync_channel(1);
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || {
-            set_thread_role(role);
-            let tools = match prepare() {
-                Ok(tools) => tools,
-                Err(error) => return drop(ready.send(Err(error))),
-            };
-            if ready.send(Ok(())).is_err() {
-                return;
+    start_thread(name, move || {
+        set_thread_role(role);
+        let tools = match prepare() {
+            Ok(tools) => tools,
+            Err(error) => return drop(ready.send(Err(error))),
+        };
+        if ready.send(Ok(())).is_err() {
+            return;
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| body(tools, &shared.mailbox)));
+        let queue = &shared.queue;
+        let left = match outcome {
+            Ok(given_up) => given_up + queue.settle(DropReason::Shutdown, Health::Stopped),
+            Err(payload) => {
+                drop_payload(payload);
+                queue.settle(DropReason::WorkerFailed, Health::Failed)
             }
-            let outcome = catch_unwind(AssertUnwindSafe(|| body(tools, &shared.mailbox)));
-            let queue = &shared.queue;
-            let left = match outcome {
-                Ok(given_up) => given_up + queue.settle(DropReason::Shutdown, Health::Stopped),
-                Err(payload) => {
-                    drop_payload(payload);
-                    queue.settle(DropReason::WorkerFailed, Health::Failed)
-                }
-            };
-            shared.mailbox.close();
-            shared.finished.set(left);
-        })?;
+        };
+        shared.mailbox.close();
+        shared.finished.set(left);
+    })?;
     prepared
         .recv()
         .unwrap_or_else(|_| Err(io::Error::other("the thread ended at once")))?;
@@ -322,10 +321,8 @@ fn on_a_thread<R: Send + 'static>(
 ) -> tokio::sync::oneshot::Receiver<R> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     // A thread that cannot be started leaves the sender dropped, and the receiver is told.
-    let _handle = std::thread::Builder::new()
-        .name("tracing-kafka-wait".to_owned())
-        .spawn(move || {
-            let _unheard = sender.send(work());
-        });
+    let _handle = start_thread("tracing-kafka-wait", move || {
+        let _unheard = sender.send(work());
+    });
     receiver
 }

@@ -296,6 +296,28 @@ fn rskafka_outside_its_folder_is_found() {
 }
 
 #[test]
+fn a_thread_started_elsewhere_is_found() {
+    for body in [
+        "fn f() { std::thread::spawn(g); }",
+        "fn f() { thread::Builder::new(); }",
+        "fn f() { if x { thread::scope(g) } }",
+        "use std::thread::Builder;",
+        "use std::thread::{JoinHandle, spawn as go};",
+        "use std::thread::*;",
+    ] {
+        finds("src/file.rs", body, &["a thread is started outside"]);
+    }
+    for body in [
+        "fn f() { thread::sleep(time); start_thread(name, g); runtime.spawn(g); }",
+        "use std::thread;\nuse std::thread::JoinHandle;",
+        "#[cfg(test)]\nmod tests { fn f() { std::thread::spawn(g); } }",
+    ] {
+        finds("src/file.rs", body, &[]);
+    }
+    finds("src/sys.rs", "fn f() { std::thread::spawn(g); }", &[]);
+}
+
+#[test]
 fn a_long_file_a_missing_module_doc_and_a_broken_file_are_found() {
     finds("src/error.rs", &"\n".repeat(MAX_LINES - 1), &["601 lines"]);
     finds("src/error.rs", &"\n".repeat(MAX_LINES - 2), &[]);

@@ -23,6 +23,7 @@ use crate::error::DeliveryError;
 use crate::sys::ThreadRole;
 use crate::sys::Timestamp;
 use crate::sys::WriterTurn;
+use crate::sys::start_thread;
 use crate::worker::Reporter;
 
 /// The pause after a failure, doubled up to the maximum while they go on.
@@ -73,13 +74,11 @@ impl Archivist {
             backoff: MIN_BACKOFF,
             last: None,
         };
-        thread::Builder::new()
-            .name("tracing-kafka-roll".to_owned())
-            .spawn(move || {
-                let _turn = WriterTurn::begin(ThreadRole::File);
-                work.run(&inbox);
-                drop(alive);
-            })?;
+        start_thread("tracing-kafka-roll", move || {
+            let _turn = WriterTurn::begin(ThreadRole::File);
+            work.run(&inbox);
+            drop(alive);
+        })?;
         Ok(Self {
             jobs: Some(jobs),
             ended,

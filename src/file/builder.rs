@@ -224,6 +224,9 @@ impl FileLayerBuilder {
     /// Sets what is done with errors of the writer, on a thread of the layer's: attempts that failed, not
     /// only losses. Defaults to a line on standard error for the first of a kind, then at most one a
     /// minute.
+    ///
+    /// All signals but those of faults, SIGSEGV and the like, are blocked on that thread, and so on
+    /// threads that the hook starts: they are the application's.
     pub fn on_error(mut self, hook: impl Fn(&DeliveryError) + Send + Sync + 'static) -> Self {
         self.on_error = Some(Arc::new(hook));
         self

@@ -1,5 +1,5 @@
 //! What only the operating system or the processor can do: the wall clock, without the arithmetic around `SystemTime`,
-//! the signals that a write may raise, and memory that is fetched before it is needed.
+//! the signals that a write may raise or that are the application's, and memory that is fetched before it is needed.
 #![allow(
     unsafe_code,
     reason = "the standard library hands out neither seconds with nanoseconds nor masks of signals, and fetches nothing"
@@ -118,6 +118,71 @@ fn has(set: &libc::sigset_t, signal: libc::c_int) -> bool {
     unsafe { libc::sigismember(set, signal) == 1 }
 }
 
+/// The signals that the processor or the system raises on the very thread whose instruction was bad.
+/// Blocked, they end the process without the application's handlers.
+#[cfg(unix)]
+const OF_FAULTS: [libc::c_int; 7] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGSYS,
+    libc::SIGABRT,
+];
+
+/// Keeps all signals but those of faults from the running thread, until it is dropped; a thread that is
+/// started meanwhile is born without them, and stays so.
+#[cfg(unix)]
+pub(super) struct BlockedSignals {
+    before: libc::sigset_t,
+}
+
+#[cfg(unix)]
+impl BlockedSignals {
+    pub(super) fn begin() -> Self {
+        let blocked = signals(|set| {
+            // SAFETY: the pointer is to a set that outlives the calls, and the signals are known ones.
+            unsafe {
+                libc::sigfillset(set);
+                for signal in OF_FAULTS {
+                    libc::sigdelset(set, signal);
+                }
+            }
+        });
+        let before = signals(|before| {
+            // SAFETY: both pointers are to sets that outlive the call, which changes the mask of this
+            // thread only.
+            unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const blocked, before) };
+        });
+        Self { before }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for BlockedSignals {
+    fn drop(&mut self) {
+        set_mask(&self.before);
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) struct BlockedSignals;
+
+#[cfg(not(unix))]
+impl BlockedSignals {
+    pub(super) fn begin() -> Self {
+        Self
+    }
+}
+
+/// Sets the mask of the running thread.
+#[cfg(unix)]
+fn set_mask(mask: &libc::sigset_t) {
+    // SAFETY: the pointer is to a valid set that outlives the call; the old mask is not wanted.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) };
+}
+
 /// Keeps the signals that writes raise from the running thread, until it is dropped.
 ///
 /// One that came meanwhile is taken, as the write has told of it by its error. It came meanwhile if it
@@ -172,15 +237,7 @@ impl Drop for MutedWrites {
         if self.is_raised {
             self.take_raised();
         }
-        // SAFETY: the pointer is to the set that the call in `begin` has left; the old one is not
-        // wanted.
-        unsafe {
-            libc::pthread_sigmask(
-                libc::SIG_SETMASK,
-                &raw const self.before,
-                std::ptr::null_mut(),
-            )
-        };
+        set_mask(&self.before);
     }
 }
 

@@ -9,12 +9,12 @@ use std::sync::mpsc;
 use std::sync::mpsc::Receiver;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::mpsc::TryRecvError;
-use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
 use crate::error::DeliveryError;
 use crate::event::drop_payload;
+use crate::sys::start_thread;
 
 /// How often the same kind of trouble is printed again, at most.
 const SUMMARY_EVERY: Duration = Duration::from_secs(60);
@@ -85,8 +85,7 @@ impl Reporter {
             return;
         }
         let (printing, line) = mpsc::channel();
-        let thread = thread::Builder::new().name("tracing-kafka-print".to_owned());
-        let started = thread.spawn(move || {
+        let started = start_thread("tracing-kafka-print", move || {
             write();
             drop(printing);
         });

@@ -36,6 +36,9 @@ const LIB_RANK: u8 = 6;
 /// The only home of code that names the `rskafka` crate.
 const WIRE: &str = "src/kafka/wire";
 
+/// The only home of code that starts threads: what it starts leaves signals to the application.
+const STARTER: &str = "src/sys.rs";
+
 /// What one file may hold before it does two jobs.
 pub(crate) const MAX_LINES: usize = 600;
 
@@ -62,6 +65,12 @@ pub(crate) fn findings(sources: &[(&str, &str)]) -> Vec<String> {
     let mut edges = Edges::new();
     for scan in &scans {
         found.extend(scan.faults.iter().cloned());
+        let starts = scan.starts.iter();
+        found.extend(
+            starts
+                .filter(|(module, _)| !is_test(module))
+                .map(|(_, fault)| fault.clone()),
+        );
         for reach in &scan.reaches {
             if reach.in_test || is_test(&reach.from) {
                 continue;
@@ -149,6 +158,8 @@ struct Scan<'a> {
     test_modules: Vec<Vec<String>>,
     reaches: Vec<Reach>,
     faults: Vec<String>,
+    /// Where threads are started, with the module that does.
+    starts: Vec<(Vec<String>, String)>,
 }
 
 impl<'a> Scan<'a> {
@@ -164,6 +175,7 @@ impl<'a> Scan<'a> {
             test_modules: Vec::new(),
             reaches: Vec::new(),
             faults: Vec::new(),
+            starts: Vec::new(),
         }
     }
 
@@ -199,12 +211,16 @@ impl<'a> Scan<'a> {
                     // `use<'a>` in a bound captures lifetimes and imports nothing.
                     if !is_mark(next, '<') {
                         self.import(&tokens[at + 1..end], module, in_test);
+                        for index in at..end {
+                            self.start(&tokens, index, module, in_test || test_item);
+                        }
                         at = end;
                         continue;
                     }
                 }
                 TokenTree::Ident(_) => {
                     self.foreign(token);
+                    self.start(&tokens, at, module, in_test);
                     if let Some((segments, end)) = own_path(&tokens, at) {
                         self.reach(token, &segments, module, in_test);
                         at = end;
@@ -304,6 +320,31 @@ impl<'a> Scan<'a> {
                 "{}: `rskafka` is named outside {WIRE}/",
                 self.place(token)
             ));
+        }
+    }
+
+    /// `thread::Builder` and what else starts a thread, or brings it in.
+    fn start(&mut self, tokens: &[TokenTree], at: usize, module: &[String], in_test: bool) {
+        let is_thread = matches!(&tokens[at], TokenTree::Ident(word) if word == "thread");
+        if !is_thread || in_test || self.path == STARTER {
+            return;
+        }
+        if !(is_mark(tokens.get(at + 1), ':') && is_mark(tokens.get(at + 2), ':')) {
+            return;
+        }
+        let names = match tokens.get(at + 3) {
+            Some(TokenTree::Group(group)) => group.stream().into_iter().collect(),
+            Some(token) => vec![token.clone()],
+            None => Vec::new(),
+        };
+        let starts = |token: &TokenTree| {
+            let name = token.to_string();
+            matches!(name.as_str(), "Builder" | "spawn" | "scope" | "*")
+        };
+        if names.iter().any(starts) {
+            let place = self.place(&tokens[at]);
+            let fault = format!("{place}: a thread is started outside {STARTER}: `start_thread`");
+            self.starts.push((module.to_vec(), fault));
         }
     }
 
