@@ -5,6 +5,5 @@ mod delivery;
 mod pattern;
 
 pub use build::BuildError;
-pub use delivery::DeliveryError;
 pub use delivery::FlushError;
 pub use pattern::PatternError;

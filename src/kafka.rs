@@ -12,7 +12,6 @@ use crate::config::KafkaOptions;
 use crate::config::KafkaSettings;
 use crate::config::OverflowPolicy;
 use crate::error::BuildError;
-use crate::error::DeliveryError;
 use crate::layer::Appender;
 use crate::layer::Ending;
 use crate::layer::Parts;
@@ -20,6 +19,7 @@ use crate::layer::forward_layer;
 use crate::layout::Layout;
 use crate::layout::PatternLayout;
 use crate::queue::Queue;
+use crate::stats::DeliveryError;
 use crate::sys::ThreadRole;
 use crate::worker;
 use crate::worker::DropNotice;
@@ -383,9 +383,17 @@ impl KafkaLayerBuilder {
         self
     }
 
-    /// Sets what is done with errors of the producer, on its thread: attempts that failed, not only
-    /// losses. Defaults to a line on standard error for the first of a kind, then at most one a
-    /// minute.
+    /// Sets what is done with trouble of the producer: attempts that failed, and events that were lost, which
+    /// have a [`loss`](DeliveryError::loss). By default it goes to standard error.
+    ///
+    /// Of attempts the hook is told each; standard error gets a line for the first of a kind, then at most
+    /// one a minute. Of losses both are told the same: within a second of the first event that is dropped for a
+    /// [reason](crate::DropReason), once a minute while that goes on, and when it is over; what a
+    /// dropped guard leaves undelivered; and, once, that events are logged after the guard's end.
+    ///
+    /// The hook runs on a thread of its own: one that waits, logs or panics holds nothing up, but the end
+    /// of the layer waits for it as long as its time allows. Where it takes long, at most 256 attempts wait to be
+    /// told, and the oldest are left out.
     ///
     /// All signals but those of faults, SIGSEGV and the like, are blocked on that thread, and so on
     /// threads that the hook starts: they are the application's.
@@ -461,6 +469,9 @@ impl KafkaLayerBuilder {
         let shutdown_timeout = settings.shutdown_timeout;
         let reporter = Reporter::new(
             format!("tracing-kafka: topic `{}`", settings.topic),
+            format!("topic `{}`", settings.topic),
+            settings.delivery_timeout,
+            ThreadRole::Kafka,
             self.on_error,
         );
         let producer = Producer::new(
@@ -468,13 +479,13 @@ impl KafkaLayerBuilder {
             accumulator,
             Arc::clone(&queue),
             bell,
-            reporter,
+            reporter.clone(),
             DropNotice::new(self.drop_notice),
             Arc::clone(&appender),
         );
         let guard = worker::spawn(
             THREAD,
-            ThreadRole::Kafka,
+            reporter,
             queue,
             shutdown_timeout,
             producer::runtime,

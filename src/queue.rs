@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
@@ -21,12 +22,9 @@ use tracing::Level;
 
 use crate::config::OverflowPolicy;
 use crate::stats::DropReason;
-use crate::stats::Dropped;
 use crate::stats::Health;
 use crate::stats::Ledger;
-use crate::stats::Observe;
 use crate::stats::REASONS;
-use crate::stats::Stats;
 use crate::sys::BusyTurn;
 use crate::sys::ThreadRole;
 use crate::sys::deadline_after;
@@ -34,10 +32,13 @@ use crate::sys::prefetch_behind;
 use crate::sys::thread_index;
 use crate::sys::thread_role;
 
+mod alarm;
 mod budget;
 mod frame;
 mod merge;
+mod observe;
 
+pub(crate) use alarm::Alarm;
 use budget::Budget;
 pub(crate) use frame::Frame;
 pub(crate) use frame::Frames;
@@ -81,6 +82,8 @@ pub(crate) struct Queue {
     waiting: AtomicUsize,
     format_failures: AtomicU64,
     waker: Arc<dyn Wake>,
+    /// Who tells of losses; none before there is somebody.
+    alarm: OnceLock<Arc<dyn Alarm>>,
 }
 
 /// Frames of the threads that map to it, in their order.
@@ -148,6 +151,7 @@ impl Queue {
             waiting: AtomicUsize::new(0),
             format_failures: AtomicU64::new(0),
             waker,
+            alarm: OnceLock::new(),
         }
     }
 
@@ -170,8 +174,9 @@ impl Queue {
     #[inline]
     pub(crate) fn admit_full(&self, level: Level) -> Option<Admission> {
         if matches!(self.policy, OverflowPolicy::DropNewest) && !self.budget.is_closed() {
+            // Who is told of losses hears of it by the first press, and looks again as long as it lasts.
             self.press();
-            self.count_lost(DropReason::QueueFull);
+            self.count(DropReason::QueueFull);
             return None;
         }
         self.wait_and_admit(level)
@@ -318,12 +323,12 @@ impl Queue {
     fn press_now(&self) {
         if !self.pressed.swap(true, Ordering::AcqRel) {
             self.waker.wake();
+            self.raise_alarm();
         }
     }
 
-    /// Counts an event of this thread that never got into the queue.
     #[inline]
-    pub(crate) fn count_lost(&self, reason: DropReason) {
+    fn count(&self, reason: DropReason) {
         let shard = self.shard();
         if let Some(count) = shard.lost_by_reason.get(reason as usize) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -504,49 +509,6 @@ impl Queue {
 
     pub(crate) fn wake_worker(&self) {
         self.waker.wake();
-    }
-}
-
-impl Observe for Queue {
-    fn stats(&self) -> Stats {
-        // An allocator that logs would come back to these locks.
-        let _turn = BusyTurn::begin();
-        let entries = self.ledger.lock();
-        // All locks at once, so that the snapshot is of one moment.
-        let shards: Vec<_> = self
-            .shards
-            .iter()
-            .map(|shard| (shard, shard.lock()))
-            .collect();
-        let mut dropped = Dropped::default();
-        let (mut accepted, mut queued, mut lost) = (0, entries.pending, 0);
-        for (shard, inner) in &shards {
-            accepted += inner.accepted;
-            queued += inner.queued;
-            for (reason, count) in DropReason::ALL.iter().zip(&shard.lost_by_reason) {
-                let count = count.load(Ordering::Relaxed);
-                lost += count;
-                dropped.add(*reason, count);
-            }
-        }
-        for (reason, count) in entries.dropped.iter() {
-            dropped.add(reason, count);
-        }
-        Stats {
-            offered: accepted + lost,
-            delivered: entries.delivered,
-            queued,
-            in_flight: entries.in_flight,
-            dropped,
-            duplicates_avoided: entries.duplicates_avoided,
-            possible_duplicates: entries.possible_duplicates,
-            format_failures: self.format_failures.load(Ordering::Relaxed),
-            buffer_bytes: self.budget.held() as u64,
-        }
-    }
-
-    fn health(&self) -> Health {
-        self.ledger.lock().health
     }
 }
 

@@ -6,6 +6,12 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
+mod trouble;
+
+pub use trouble::DeliveryError;
+pub use trouble::Loss;
+pub(crate) use trouble::utc;
+
 /// Why an event was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

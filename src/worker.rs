@@ -7,6 +7,7 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
+use std::time::Instant;
 
 use crate::error::FlushError;
 use crate::event::drop_payload;
@@ -22,9 +23,13 @@ use crate::sys::set_thread_role;
 use crate::sys::start_thread;
 use crate::sys::thread_role;
 
+mod late;
+mod losses;
 mod mailbox;
 mod notice;
 mod report;
+mod teller;
+mod words;
 
 pub(crate) use mailbox::Flush;
 pub(crate) use mailbox::Mailbox;
@@ -33,15 +38,21 @@ pub(crate) use report::ErrorHook;
 pub(crate) use report::Reporter;
 
 use mailbox::Signal;
+use report::End;
 
 /// How long after its deadline a worker may still answer for itself.
 const GRACE: Duration = Duration::from_millis(50);
+/// How long after the same deadline the last words may take.
+const LAST_WORDS: Duration = Duration::from_millis(80);
+/// The same after an end in time, where they go to standard error, which may be a pipe that nobody reads.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What guard and worker share.
 #[derive(Debug)]
 struct Control {
     queue: Arc<Queue>,
     mailbox: Arc<Mailbox>,
+    reporter: Reporter,
     /// Set by the worker as its last act, to the number of events that it had to write off.
     finished: Signal<u64>,
 }
@@ -49,21 +60,43 @@ struct Control {
 /// Starts the thread `name`, which runs `body` until it returns, and gives the guard for it.
 ///
 /// The thread first makes with `prepare` what the body needs; if that fails, so does this. `body`
-/// returns how many events it had to give up because the time for the shutdown was over; whatever `body` leaves undone, by returning early or by a panic, is written off and counted.
+/// returns how many events it had to give up because the time for the shutdown was over; whatever `body`
+/// leaves undone, by returning early or by a panic, is written off and counted. What `reporter` is
+/// handed, and what is lost of the queue's events, is told by a second thread.
 pub(crate) fn spawn<T>(
     name: &str,
-    role: ThreadRole,
+    reporter: Reporter,
     queue: Arc<Queue>,
     shutdown_timeout: Duration,
     prepare: impl FnOnce() -> io::Result<T> + Send + 'static,
     body: impl FnOnce(T, &Mailbox) -> u64 + Send + 'static,
 ) -> io::Result<WorkerGuard> {
+    teller::start(&reporter, Arc::clone(&queue))?;
     let control = Arc::new(Control {
         queue,
         mailbox: Arc::default(),
+        reporter,
         finished: Signal::default(),
     });
-    let shared = Arc::clone(&control);
+    if let Err(error) = start(name, &control, prepare, body) {
+        control.end_reports(false, Duration::ZERO, None);
+        return Err(error);
+    }
+    Ok(WorkerGuard {
+        control: Some(control),
+        shutdown_timeout,
+    })
+}
+
+/// Starts the worker itself.
+fn start<T>(
+    name: &str,
+    control: &Arc<Control>,
+    prepare: impl FnOnce() -> io::Result<T> + Send + 'static,
+    body: impl FnOnce(T, &Mailbox) -> u64 + Send + 'static,
+) -> io::Result<()> {
+    let shared = Arc::clone(control);
+    let role = control.reporter.role();
     let (ready, prepared) = mpsc::sync_channel(1);
     start_thread(name, move || {
         set_thread_role(role);
@@ -80,7 +113,9 @@ pub(crate) fn spawn<T>(
             Ok(given_up) => given_up + queue.settle(DropReason::Shutdown, Health::Stopped),
             Err(payload) => {
                 drop_payload(payload);
-                queue.settle(DropReason::WorkerFailed, Health::Failed)
+                let left = queue.settle(DropReason::WorkerFailed, Health::Failed);
+                queue.raise_alarm();
+                left
             }
         };
         shared.mailbox.close();
@@ -88,18 +123,16 @@ pub(crate) fn spawn<T>(
     })?;
     prepared
         .recv()
-        .unwrap_or_else(|_| Err(io::Error::other("the thread ended at once")))?;
-    Ok(WorkerGuard {
-        control: Some(control),
-        shutdown_timeout,
-    })
+        .unwrap_or_else(|_| Err(io::Error::other("the thread ended at once")))
 }
 
 /// Keeps a layer's worker alive: flushes it, reads its counters, and ends it in bounded time.
 ///
 /// Bind it to a name that lives as long as the application logs; dropping it is
 /// [`shutdown`](Self::shutdown) with the layer's `shutdown_timeout` (5 seconds unless set), and
-/// `let _ = …` drops it at once.
+/// `let _ = …` drops it at once. What could not be delivered by then is told as
+/// [`on_error`](crate::KafkaLayerBuilder::on_error) says, by default on standard error; so is, once, that
+/// events come after it.
 #[must_use = "dropping the guard shuts the layer down"]
 pub struct WorkerGuard {
     /// Taken by `shutdown`.
@@ -154,7 +187,7 @@ impl WorkerGuard {
     /// [`Shutdown`](DropReason::Shutdown), as are events that come later. Blocks the calling thread;
     /// in `async` code use [`shutdown_async`](Self::shutdown_async).
     pub fn shutdown(mut self, timeout: Duration) -> ShutdownReport {
-        self.end(timeout)
+        self.end(timeout, false)
     }
 
     /// The same as [`shutdown`](Self::shutdown) without blocking the calling thread; works on any
@@ -168,7 +201,7 @@ impl WorkerGuard {
         timeout: Duration,
     ) -> impl Future<Output = ShutdownReport> + Send + 'static {
         let handle = self.stats_handle();
-        let waited = on_a_thread(move || self.end(timeout));
+        let waited = on_a_thread(move || self.end(timeout, false));
         async move {
             waited.await.unwrap_or_else(|_| ShutdownReport {
                 stats: handle.stats(),
@@ -202,9 +235,10 @@ impl WorkerGuard {
         }
     }
 
-    fn end(&mut self, timeout: Duration) -> ShutdownReport {
+    /// `is_dropped` says that nobody gets the report.
+    fn end(&mut self, timeout: Duration, is_dropped: bool) -> ShutdownReport {
         match self.control.take() {
-            Some(control) => control.shutdown(timeout),
+            Some(control) => control.shutdown(timeout, is_dropped),
             None => ShutdownReport {
                 stats: Stats::default(),
                 unknown: 0,
@@ -217,7 +251,7 @@ impl WorkerGuard {
 impl Drop for WorkerGuard {
     fn drop(&mut self) {
         if self.control.is_some() {
-            self.end(self.shutdown_timeout);
+            self.end(self.shutdown_timeout, true);
         }
     }
 }
@@ -245,7 +279,7 @@ impl Control {
             .unwrap_or(Err(FlushError::Timeout { after: timeout }))
     }
 
-    fn shutdown(&self, timeout: Duration) -> ShutdownReport {
+    fn shutdown(&self, timeout: Duration, is_dropped: bool) -> ShutdownReport {
         let deadline = deadline_after(timeout);
         let queue = &self.queue;
         queue.close(DropReason::Shutdown);
@@ -260,11 +294,32 @@ impl Control {
             // The worker hangs, in a write to a dead disk say: what it still does no longer counts.
             queue.settle(DropReason::Shutdown, Health::Stopped);
         }
+        self.end_reports(is_dropped, timeout, Some(deadline));
         ShutdownReport {
             stats: queue.stats(),
             unknown: queue.ledger.lock().unknown,
             timed_out: left != Some(0),
         }
+    }
+
+    /// Has the last words said. What hooks are told of a layer's end is part of its end; standard error
+    /// gets a moment, and goes on by itself if that is not enough.
+    fn end_reports(&self, is_dropped: bool, timeout: Duration, deadline: Option<Instant>) {
+        let end = End {
+            is_dropped,
+            timeout,
+        };
+        let desk = &self.reporter.desk;
+        let is_waited_for = thread_role() == ThreadRole::Application;
+        let until = deadline.filter(|_| is_waited_for).map(|deadline| {
+            let latest = deadline + LAST_WORDS;
+            if desk.has_hook() {
+                latest
+            } else {
+                latest.min(Instant::now() + PATIENCE)
+            }
+        });
+        desk.end(end, until);
     }
 }
 

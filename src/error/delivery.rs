@@ -1,4 +1,4 @@
-//! What can go wrong after a layer was built: on a flush, and on the worker's thread.
+//! What can go wrong on a flush.
 
 use std::fmt;
 use std::time::Duration;
@@ -44,36 +44,3 @@ impl fmt::Display for FlushError {
 }
 
 impl std::error::Error for FlushError {}
-
-/// Trouble on the worker's thread, as handed to the `on_error` hook.
-///
-/// It tells of an attempt, not of a loss: what was lost is counted in
-/// [`Stats::dropped`](crate::Stats::dropped).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryError {
-    kind: &'static str,
-    message: String,
-}
-
-impl DeliveryError {
-    /// `kind` groups equal troubles for rate limits; `message` is the whole sentence.
-    pub(crate) fn new(kind: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
-    }
-
-    /// A short, constant name of the kind of trouble, such as `connect`, `produce` or `file`.
-    pub fn kind(&self) -> &'static str {
-        self.kind
-    }
-}
-
-impl fmt::Display for DeliveryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for DeliveryError {}

@@ -19,7 +19,7 @@ use std::time::SystemTime;
 use super::archive::Archives;
 use super::pending::Pending;
 use super::pending::Stage;
-use crate::error::DeliveryError;
+use crate::stats::DeliveryError;
 use crate::sys::ThreadRole;
 use crate::sys::Timestamp;
 use crate::sys::WriterTurn;
@@ -269,7 +269,7 @@ impl Work {
 
     fn tell(&mut self, what: &str, error: &io::Error) {
         let error = DeliveryError::new("archive", format!("{what}: {error}"));
-        self.reporter.report(&error);
+        self.reporter.report(error);
     }
 }
 

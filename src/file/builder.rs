@@ -25,13 +25,13 @@ use crate::config::DEFAULT_SHUTDOWN_TIMEOUT;
 use crate::config::OverflowPolicy;
 use crate::config::check_buffer_memory;
 use crate::error::BuildError;
-use crate::error::DeliveryError;
 use crate::layer::Appender;
 use crate::layer::Ending;
 use crate::layout::Layout;
 use crate::layout::PatternLayout;
 use crate::queue::Queue;
 use crate::queue::Wake;
+use crate::stats::DeliveryError;
 use crate::sys::ThreadRole;
 use crate::worker;
 use crate::worker::DropNotice;
@@ -52,6 +52,17 @@ pub(super) enum Destination {
     /// The file is called as its archive from the beginning.
     Direct(String),
     Stream(Stream),
+}
+
+impl Destination {
+    /// What is said of it.
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => format!("`{}`", path.display()),
+            Self::Direct(pattern) => format!("`{pattern}`"),
+            Self::Stream(stream) => stream.name().to_owned(),
+        }
+    }
 }
 
 /// Options of a [`FileLayer`].
@@ -221,9 +232,17 @@ impl FileLayerBuilder {
         self
     }
 
-    /// Sets what is done with errors of the writer, on a thread of the layer's: attempts that failed, not
-    /// only losses. Defaults to a line on standard error for the first of a kind, then at most one a
-    /// minute.
+    /// Sets what is done with trouble of the writer: attempts that failed, and events that were lost, which
+    /// have a [`loss`](DeliveryError::loss). By default it goes to standard error.
+    ///
+    /// Of attempts the hook is told each; standard error gets a line for the first of a kind, then at most
+    /// one a minute. Of losses both are told the same: within a second of the first event that is dropped for a
+    /// [reason](crate::DropReason), once a minute while that goes on, and when it is over; what a
+    /// dropped guard leaves undelivered; and, once, that events are logged after the guard's end.
+    ///
+    /// The hook runs on a thread of its own: one that waits, logs or panics holds nothing up, but the end
+    /// of the layer waits for it as long as its time allows. Where it takes long, at most 256 attempts wait to be
+    /// told, and the oldest are left out.
     ///
     /// All signals but those of faults, SIGSEGV and the like, are blocked on that thread, and so on
     /// threads that the hook starts: they are the application's.
@@ -241,12 +260,14 @@ impl FileLayerBuilder {
     /// started.
     pub fn build(self) -> Result<(FileLayer, WorkerGuard), BuildError> {
         self.check()?;
-        let beginning = Self::begin(
-            &self.destination,
-            self.rolling,
-            self.access,
-            self.on_error.clone(),
-        )?;
+        let reporter = Reporter::new(
+            "tracing-kafka".to_owned(),
+            self.destination.name(),
+            Duration::MAX,
+            ThreadRole::File,
+            self.on_error,
+        );
+        let beginning = Self::begin(&self.destination, self.rolling, self.access, &reporter)?;
         if self.is_exclusive {
             beginning.check_exclusive()?;
         }
@@ -271,9 +292,7 @@ impl FileLayerBuilder {
         if self.is_synchronous {
             sink.write_at_once(Arc::clone(&shared));
         }
-        let layout = self
-            .layout
-            .unwrap_or_else(|| Box::new(PatternLayout::default()));
+        let layout = self.layout.unwrap_or_else(default_layout);
         let appender = Arc::new(Appender::new(
             layout,
             Ending::OneNewline,
@@ -283,7 +302,7 @@ impl FileLayerBuilder {
         let run = Run::new(
             Arc::clone(&shared),
             Arc::clone(&queue),
-            Reporter::new("tracing-kafka".to_owned(), self.on_error),
+            reporter.clone(),
             DropNotice::new(self.drop_notice),
             Arc::clone(&appender),
             self.flush_interval,
@@ -291,7 +310,7 @@ impl FileLayerBuilder {
         );
         let guard = worker::spawn(
             "tracing-kafka-file",
-            ThreadRole::File,
+            reporter,
             queue,
             self.shutdown_timeout,
             || Ok(()),
@@ -306,12 +325,12 @@ impl FileLayerBuilder {
         destination: &Destination,
         rolling: Rolling,
         access: Access,
-        hook: Option<ErrorHook>,
+        reporter: &Reporter,
     ) -> Result<Beginning, BuildError> {
         match destination {
             Destination::Stream(stream) => Ok(Beginning::of_stream(*stream)),
-            Destination::File(path) => rolling.open_fixed(path, access, hook),
-            Destination::Direct(pattern) => rolling.open_direct(pattern, access, hook),
+            Destination::File(path) => rolling.open_fixed(path, access, reporter),
+            Destination::Direct(pattern) => rolling.open_direct(pattern, access, reporter),
         }
     }
 
@@ -340,4 +359,8 @@ impl FileLayerBuilder {
         }
         Ok(())
     }
+}
+
+fn default_layout() -> Box<dyn Layout> {
+    Box::new(PatternLayout::default())
 }

@@ -30,7 +30,6 @@ use crate::error::BuildError;
 use crate::layout::DateUnit;
 use crate::layout::FileZone;
 use crate::sys::Timestamp;
-use crate::worker::ErrorHook;
 use crate::worker::Reporter;
 
 /// The options as they were set.
@@ -210,7 +209,7 @@ impl Rolling {
         self,
         path: &Path,
         access: Access,
-        hook: Option<ErrorHook>,
+        reporter: &Reporter,
     ) -> Result<Beginning, BuildError> {
         let failed = |source| BuildError::file(path, source);
         let mut found = std::path::absolute(path).map_err(failed)?;
@@ -222,7 +221,7 @@ impl Rolling {
             }
             found = std::fs::canonicalize(&found).map_err(failed)?;
         }
-        self.open(Place::Fixed(&found), access, hook)
+        self.open(Place::Fixed(&found), access, reporter)
     }
 
     /// Opens the first file of those that are called as `pattern` says.
@@ -230,16 +229,16 @@ impl Rolling {
         self,
         pattern: &str,
         access: Access,
-        hook: Option<ErrorHook>,
+        reporter: &Reporter,
     ) -> Result<Beginning, BuildError> {
-        self.open(Place::Direct(pattern), access, hook)
+        self.open(Place::Direct(pattern), access, reporter)
     }
 
     fn open(
         mut self,
         place: Place<'_>,
         access: Access,
-        hook: Option<ErrorHook>,
+        reporter: &Reporter,
     ) -> Result<Beginning, BuildError> {
         if let Some(link) = &mut self.link {
             *link =
@@ -280,7 +279,7 @@ impl Rolling {
             return Err(failed(not_regular()));
         }
         let is_direct = matches!(place, Place::Direct(_));
-        let roller = self.roller(plan, is_direct, access, hook)?;
+        let roller = self.roller(plan, is_direct, access, reporter)?;
         let link = roller.link.clone();
         let output = Output::file_output(file, access, Some(roller));
         if let (Some(link), Err(source)) = (link, output.link()) {
@@ -299,7 +298,7 @@ impl Rolling {
         plan: Plan,
         is_direct: bool,
         access: Access,
-        hook: Option<ErrorHook>,
+        reporter: &Reporter,
     ) -> Result<Roller, BuildError> {
         let archives = Archives {
             names: Arc::clone(&plan.names),
@@ -310,8 +309,7 @@ impl Rolling {
             is_direct,
             stop: Arc::default(),
         };
-        let reporter = Reporter::new("tracing-kafka".to_owned(), hook);
-        let archivist = Archivist::start(archives, reporter).map_err(BuildError::thread)?;
+        let archivist = Archivist::start(archives, reporter.clone()).map_err(BuildError::thread)?;
         Ok(Roller {
             names: plan.names,
             is_direct,

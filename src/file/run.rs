@@ -110,11 +110,14 @@ impl Run {
     /// One round of writing. Returns how many bytes the queue held; none if the write failed.
     fn round(&mut self) -> Option<usize> {
         let shared = Arc::clone(&self.shared);
-        let outcome = if self.is_synchronous {
-            shared.with_stream(|| self.round_with_lock())
-        } else {
-            self.round_with_lock()
-        };
+        let reporter = self.reporter.clone();
+        let outcome = reporter.busy(|| {
+            if self.is_synchronous {
+                shared.with_stream(|| self.round_with_lock())
+            } else {
+                self.round_with_lock()
+            }
+        });
         self.tell_reports();
         outcome
     }
@@ -130,10 +133,12 @@ impl Run {
         match outcome {
             Ok(bytes) => {
                 self.backoff = MIN_BACKOFF;
+                self.reporter.well();
                 Some(bytes)
             }
             Err(error) => {
                 self.shared.set_trouble(true);
+                self.reporter.unwell(error.to_string());
                 writer.tell(&error);
                 // A stream, or what a link leads to.
                 let is_pipe = writer.output().handle().is_none();
@@ -150,7 +155,7 @@ impl Run {
             _ => return,
         };
         for report in reports {
-            self.reporter.report(&report);
+            self.reporter.report(report);
         }
     }
 
@@ -181,7 +186,7 @@ impl Run {
         let pending = writer.unsynced().take();
         // Who writes now shall not wait for the disk.
         drop(guard);
-        let Err(error) = pending.sync() else {
+        let Err(error) = self.reporter.busy(|| pending.sync()) else {
             return Ok(());
         };
         let mut guard = self.shared.lock();
@@ -280,7 +285,7 @@ impl Run {
             tell_of_sync(&mut writer, &error);
         }
         for report in writer.take_reports() {
-            self.reporter.report(&report);
+            self.reporter.report(report);
         }
         writer.end_output(deadline);
         left

@@ -19,13 +19,13 @@ use super::output::Found;
 use super::output::Output;
 use super::roll::Rolled;
 use super::roll::changed_folder;
-use crate::error::DeliveryError;
 use crate::event::LogEvent;
 use crate::event::drop_payload;
 use crate::layout::Layout;
 use crate::queue::Chunk;
 use crate::queue::Merge;
 use crate::queue::Queue;
+use crate::stats::DeliveryError;
 use crate::stats::Health;
 use crate::sys::Timestamp;
 

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
+use std::time::SystemTime;
 
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
@@ -21,12 +22,12 @@ use super::wire::ProduceAnswer;
 use super::wire::ProducerIdentity;
 use super::wire::WireError;
 use crate::config::KafkaSettings;
-use crate::error::DeliveryError;
 use crate::layer::Appender;
 use crate::queue::Chunk;
 use crate::queue::Frames;
 use crate::queue::Queue;
 use crate::queue::Wake;
+use crate::stats::DeliveryError;
 use crate::stats::Observe as _;
 use crate::sys::ThreadRole;
 use crate::sys::set_thread_role;
@@ -35,8 +36,11 @@ use crate::worker::Flush;
 use crate::worker::Mailbox;
 use crate::worker::Reporter;
 
+mod obstacle;
 mod outcome;
 mod send;
+
+use obstacle::Obstacle;
 
 /// How soon the queue is looked at again after a round that was not small: nobody needs to wake the
 /// producer then.
@@ -80,6 +84,13 @@ enum Task {
     Produce { broker: i32, parts: Vec<Part> },
 }
 
+/// A task, and since when it runs.
+#[derive(Debug)]
+struct Begun {
+    task: Task,
+    since: SystemTime,
+}
+
 /// One batch in a request.
 #[derive(Debug, Clone, Copy)]
 struct Part {
@@ -112,7 +123,8 @@ pub(super) struct Producer {
     cluster: Cluster,
     next_attempt: u64,
     tasks: JoinSet<Done>,
-    running: HashMap<Id, Task>,
+    running: HashMap<Id, Begun>,
+    obstacle: Obstacle,
     /// Flushes, each with the mark that it waits for.
     flushes: Vec<(u64, Flush)>,
     /// Bytes of the buffer that are booked for what the accumulator holds.
@@ -149,6 +161,7 @@ impl Producer {
             appender,
             tasks: JoinSet::new(),
             running: HashMap::new(),
+            obstacle: Obstacle::default(),
             flushes: Vec::new(),
             booked: 0,
             chunks: Vec::new(),
@@ -184,6 +197,9 @@ impl Producer {
             }
             self.step(now);
             self.book();
+            if self.reporter.is_asked() {
+                self.say_what_is_waited_for(now);
+            }
             self.answer_flushes();
             if let Some(deadline) = self.shutdown
                 && (self.accumulator.is_empty() || deadline <= Instant::now())
@@ -368,10 +384,11 @@ impl Producer {
 
     fn spawn(&mut self, task: Task, future: impl Future<Output = Done> + Send + 'static) {
         let handle = self.tasks.spawn(future);
-        self.running.insert(handle.id(), task);
+        let since = SystemTime::now();
+        self.running.insert(handle.id(), Begun { task, since });
     }
 
     fn trouble(&mut self, kind: &'static str, message: impl Into<String>) {
-        self.reporter.report(&DeliveryError::new(kind, message));
+        self.reporter.report(DeliveryError::new(kind, message));
     }
 }

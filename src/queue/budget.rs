@@ -95,6 +95,10 @@ impl Budget {
         used & CLOSED == 0 && held.saturating_add(need.max(self.chunk)) <= self.limit(level)
     }
 
+    pub(super) fn total(&self) -> usize {
+        self.total
+    }
+
     fn limit(&self, level: Level) -> usize {
         limit(self.total, level)
     }

@@ -1,7 +1,8 @@
 //! The service under load, ended by SIGTERM: every request has its record, by its own key, and none is lost.
 //!
 //! `KAFKA_BROKERS` makes it use a real Kafka. Only where there are signals.
-#![cfg(all(test, unix))]
+#![cfg(test)]
+#![cfg(unix)]
 
 use std::collections::BTreeMap;
 use std::env;
@@ -142,26 +143,11 @@ fn parsed(record: &Record) -> (Value, String) {
     (json, record.key_text())
 }
 
-#[test]
-fn every_request_under_load_has_its_record_and_none_is_lost_at_the_end() -> Outcome<()> {
-    let broker = match env::var("KAFKA_BROKERS") {
-        Ok(_) => None,
-        Err(_) => Some(TestBroker::builder().start_blocking()?),
-    };
-    let servers = broker.as_ref().map_or_else(
-        || env::var("KAFKA_BROKERS").unwrap_or_default(),
-        TestBroker::bootstrap,
-    );
-    let topic = format!("axum-{}", std::process::id());
-    let mut consumer = Consumer::connect(&servers)?;
-    consumer.create_topic(&topic, 3)?;
-    let folder = env::temp_dir().join(&topic);
-    let file = folder.join("shop.log");
-    let service = Service::start(&servers, &topic, &file)?;
-
+/// Makes requests by several clients at once. The status of each, by the id of the request.
+fn put_under_load(address: &str) -> Outcome<BTreeMap<String, u16>> {
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
-            let address = service.address.clone();
+            let address = address.to_owned();
             thread::spawn(move || make_requests(&address, client))
         })
         .collect();
@@ -169,60 +155,76 @@ fn every_request_under_load_has_its_record_and_none_is_lost_at_the_end() -> Outc
     for client in clients {
         answers.extend(client.join().map_err(|_| "a client panicked")??);
     }
-    let report = service.terminate()?;
+    assert!(answers.len() > 1_000, "{} are no load", answers.len());
+    Ok(answers)
+}
 
-    let records = consumer.read_all(&topic, LIMIT)?;
+/// Compares the records of the topic with the answers that clients got. How many errors were logged.
+fn compare(records: &[Record], answers: &BTreeMap<String, u16>) -> Outcome<usize> {
     let (mut access, mut errors, mut others) = (BTreeMap::new(), 0, 0);
     for (json, key) in records.iter().map(parsed) {
         assert_eq!(json["service.name"], "shop", "{json}");
         match json["message"].as_str() {
             Some("request") => {
                 assert_eq!(json["http.request.id"], key.as_str(), "{json}");
-                assert!(
-                    json["event.duration"].is_u64() && json["url.path"].is_string(),
-                    "{json}"
-                );
-                let status = json["http.response.status_code"]
-                    .as_u64()
-                    .ok_or("no status")?;
+                assert!(json["event.duration"].is_u64(), "{json}");
+                assert!(json["url.path"].is_string(), "{json}");
+                let status = &json["http.response.status_code"];
+                let status = status.as_u64().ok_or("no status")?;
                 let before = access.insert(key, u16::try_from(status)?);
                 assert_eq!(before, None, "one request, two records: {json}");
             }
             Some("the order could not be loaded") => {
                 assert_eq!(answers.get(&key), Some(&500), "{json}");
-                let error = json["error.message"].as_str().unwrap_or_default();
-                assert!(error.starts_with("no answer about order "), "{json}");
-                assert!(
-                    json.to_string()
-                        .contains("connection reset by the database"),
-                    "{json}"
-                );
+                let text = json["error.message"].as_str().unwrap_or_default();
+                assert!(text.starts_with("no answer about order "), "{json}");
+                let cause = "connection reset by the database";
+                assert!(json.to_string().contains(cause), "{json}");
                 errors += 1;
             }
             _ => others += 1,
         }
     }
-    assert!(
-        answers.len() > 1_000,
-        "{} requests are no load",
-        answers.len()
-    );
-    assert_eq!(access, answers);
-    assert_eq!(
-        errors,
-        answers.values().filter(|status| **status == 500).count()
-    );
+    assert_eq!(access, *answers);
+    let failed = answers.values().filter(|status| **status == 500);
+    assert_eq!(errors, failed.count());
     assert_eq!(others, 2, "the beginning and the end");
+    Ok(errors)
+}
+
+#[test]
+fn every_request_under_load_has_its_record_and_none_is_lost_at_the_end() -> Outcome<()> {
+    let (servers, _broker) = match env::var("KAFKA_BROKERS") {
+        Ok(servers) => (servers, None),
+        Err(_) => {
+            let broker = TestBroker::builder().start_blocking()?;
+            (broker.bootstrap(), Some(broker))
+        }
+    };
+    let topic = format!("axum-{}", std::process::id());
+    let mut consumer = Consumer::connect(&servers)?;
+    consumer.create_topic(&topic, 3)?;
+    let folder = env::temp_dir().join(&topic);
+    let file = folder.join("shop.log");
+
+    let service = Service::start(&servers, &topic, &file)?;
+    let answers = put_under_load(&service.address)?;
+    let report = service.terminate()?;
+
+    let records = consumer.read_all(&topic, LIMIT)?;
+    let errors = compare(&records, &answers)?;
     let all = records.len();
-    assert!(
-        report.contains(&format!(
-            "Kafka: {all} events offered, {all} delivered, 0 dropped"
-        )),
-        "{report}"
-    );
+    let expected = format!("Kafka: {all} events offered, {all} delivered, 0 dropped");
+    assert!(report.contains(&expected), "{report}");
     let lines = std::fs::read_to_string(&file)?;
     assert_eq!(lines.lines().count(), all);
-    assert!(lines.contains(r#"http{http.request.id="c0-0" http.request.method="GET" url.path="/orders/2000001"}: request http.response.status_code=404 event.duration="#), "{}", &lines[..2_000]);
+    let line = "http{http.request.id=\"c0-0\" http.request.method=\"GET\" url.path=\"/orders/2000001\"}: \
+                request http.response.status_code=404 event.duration=";
+    assert!(
+        lines.contains(line),
+        "{}",
+        lines.lines().take(9).collect::<String>()
+    );
     std::fs::remove_dir_all(folder)?;
     println!(
         "{} requests, {errors} of them failed, {all} records, {report}",

@@ -81,7 +81,10 @@ impl Producer {
             Err(error) => (error.id(), None),
         };
         let now = Instant::now();
-        match (self.running.remove(&id), done) {
+        let begun = self.running.remove(&id);
+        let since = begun.as_ref().map(|begun| begun.since);
+        self.obstacle.task_ended(since);
+        match (begun.map(|begun| begun.task), done) {
             (Some(Task::Ask), Some(Done::Asked(tried, result))) => self.asked(tried, result, now),
             (Some(Task::Ask), _) => self.asked(1, Err(broke_off()), now),
             (Some(Task::Connect { broker }), Some(Done::Connected(result))) => {
@@ -144,6 +147,7 @@ impl Producer {
                 "the cluster does not give topic `{topic}`: {}",
                 error_name(code)
             );
+            self.obstacle.met(&message);
             self.trouble("topic", message);
             self.queue.ledger.set_health(Health::Misconfigured);
         }
@@ -197,10 +201,9 @@ impl Producer {
             Refusal::Passing => {}
             Refusal::Final => {
                 self.queue.ledger.set_health(Health::Misconfigured);
-                self.trouble(
-                    "idempotence",
-                    format!("no producer id, nothing is sent: {name}"),
-                );
+                let message = format!("no producer id, nothing is sent: {name}");
+                self.obstacle.met(&message);
+                self.trouble("idempotence", message);
             }
             Refusal::GoesOn => {
                 self.queue.ledger.set_health(Health::Degraded);
@@ -297,6 +300,7 @@ impl Producer {
             Health::Healthy
         };
         self.queue.ledger.set_health(health);
+        self.obstacle.passed();
     }
 
     fn refused(&mut self, part: Part, answer: &PartitionAnswer, now: Instant) {
@@ -430,7 +434,7 @@ impl Producer {
             }
             Err(batch) => {
                 if reason == DropReason::Rejected {
-                    self.refusal_trouble(answer);
+                    self.refused_for_good(answer);
                 }
                 self.give_up(&batch, reason);
             }
@@ -441,7 +445,7 @@ impl Producer {
     fn bisect(&mut self, batch: Batch, answer: &PartitionAnswer) -> Result<Vec<Batch>, Batch> {
         let parts = self.accumulator.take_out(batch, &answer.record_errors)?;
         if let Some(culprits) = parts.culprits {
-            self.refusal_trouble(answer);
+            self.refused_for_good(answer);
             self.give_up(&culprits, DropReason::Rejected);
         }
         Ok(parts.rest)
@@ -505,15 +509,26 @@ impl Producer {
         until
     }
 
-    fn refusal_trouble(&mut self, answer: &PartitionAnswer) {
-        self.queue.ledger.set_health(Health::Retrying);
+    /// The broker will not take what is given up next.
+    fn refused_for_good(&mut self, answer: &PartitionAnswer) {
+        self.reporter.refused(self.refusal_text(answer));
+        self.refusal_trouble(answer);
+    }
+
+    fn refusal_text(&self, answer: &PartitionAnswer) -> String {
         let detail = match &answer.message {
             Some(message) => format!(": {message}"),
             None => String::new(),
         };
         let (index, name) = (answer.index, error_name(answer.error));
         let topic = &self.settings.topic;
-        let message = format!("partition {index} of topic `{topic}` answers {name}{detail}");
+        format!("partition {index} of topic `{topic}` answers {name}{detail}")
+    }
+
+    fn refusal_trouble(&mut self, answer: &PartitionAnswer) {
+        self.queue.ledger.set_health(Health::Retrying);
+        let message = self.refusal_text(answer);
+        self.obstacle.met(&message);
         self.trouble("produce", message);
     }
 
@@ -539,6 +554,7 @@ impl Producer {
             WireError::Authentication { .. } => "authentication",
             WireError::Token { .. } => "token",
         };
+        self.obstacle.met(&text);
         self.trouble(kind, text);
     }
 }

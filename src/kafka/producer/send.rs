@@ -286,6 +286,8 @@ impl Producer {
 
     /// Gives up everything: the time for the shutdown is over. Returns how many events that were.
     pub(super) fn write_off(&mut self) -> u64 {
+        let waits_for = self.what_is_waited_for();
+        self.reporter.waits_for(waits_for);
         let mut rest = self.accumulator.take_all();
         for lane in self.cluster.lanes.values_mut() {
             rest.extend(lane.clear());
@@ -297,17 +299,11 @@ impl Producer {
         rest.iter().map(Batch::count).sum()
     }
 
-    /// Counts a batch as dropped, and tells of it.
+    /// Counts a batch as dropped, and has that told.
     pub(super) fn give_up(&mut self, batch: &Batch, reason: DropReason) {
+        self.say_what_is_waited_for(Instant::now());
         self.count_dropped(batch, reason);
-        let count = batch.count();
-        self.trouble(
-            reason.as_str(),
-            match count {
-                1 => format!("1 event was dropped, reason {reason}"),
-                _ => format!("{count} events were dropped, reason {reason}"),
-            },
-        );
+        self.queue.raise_alarm();
     }
 
     fn count_dropped(&mut self, batch: &Batch, reason: DropReason) {
