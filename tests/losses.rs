@@ -17,6 +17,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 use std::time::Instant;
 
+use tracing_kafka::Compression;
 use tracing_kafka::DeliveryError;
 use tracing_kafka::DropReason;
 use tracing_kafka::FileLayer;
@@ -120,6 +121,8 @@ fn kafka(brokers: &str) -> KafkaLayerBuilder {
         .reconnect_backoff(Duration::from_millis(20), Duration::from_millis(50))
         .batch_size(16 * 1024)
         .max_request_size(16 * 1024)
+        // What is held is what was logged.
+        .compression(Compression::None)
         .buffer_memory(SMALL)
         .overflow(OverflowPolicy::DropNewest)
 }
@@ -139,6 +142,7 @@ fn child_process() {
     };
     let brokers = std::env::var(BROKERS).unwrap();
     match case.as_str() {
+        "flood" => play_flood(&brokers),
         "nested" => play_nested(),
         "frozen" => play_frozen(&brokers),
         "undelivered" => play_undelivered(&brokers),
@@ -176,7 +180,7 @@ fn an_outage_is_told_when_it_begins_and_when_it_is_over_and_the_counts_are_exact
         first.starts_with("tracing-kafka: topic `log-message`: "),
         "{first}"
     );
-    assert!(first.contains(" events were dropped since 20"), "{first}");
+    assert!(first.contains(" dropped since 20"), "{first}");
     assert!(
         first.contains("Z: the buffer of 64 KiB is full; "),
         "{first}"
@@ -194,7 +198,7 @@ fn an_outage_is_told_when_it_begins_and_when_it_is_over_and_the_counts_are_exact
             break line;
         }
     };
-    assert!(over.contains(" events were dropped "), "{over}");
+    assert!(over.contains(" dropped "), "{over}");
     assert!(over.ends_with("the buffer of 64 KiB was full"), "{over}");
     assert!(count(&first) <= count(&over));
     let (rest, text) = child.end();
@@ -204,6 +208,38 @@ fn an_outage_is_told_when_it_begins_and_when_it_is_over_and_the_counts_are_exact
     );
     let dropped = format!("\ndropped={}\n", count(&over));
     assert!(text.contains(&dropped), "{text} {over}");
+}
+
+fn play_flood(brokers: &str) {
+    let (layer, guard) = kafka(brokers)
+        .shutdown_timeout(Duration::from_millis(300))
+        .build()
+        .unwrap();
+    tracing_subscriber::registry().with(layer).init();
+    std::thread::scope(|scope| {
+        for _thread in 0..4 {
+            scope.spawn(|| (0..100).for_each(|_| overflow()));
+        }
+    });
+    drop(guard);
+    overflow();
+}
+
+#[test]
+fn two_million_losses_on_four_threads_are_few_lines() {
+    let (lines, _) = play("flood", "127.0.0.1:1").end();
+    let of = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
+    assert!(of("is full") >= 1, "{lines:?}");
+    assert_eq!(of("was full"), 1, "{lines:?}");
+    assert_eq!(
+        of("not delivered when the guard was dropped"),
+        1,
+        "{lines:?}"
+    );
+    assert_eq!(of("bind the guard to a name"), 1, "{lines:?}");
+    assert!(lines.len() <= 8, "{lines:?}");
+    let over = lines.iter().find(|line| line.contains("was full")).unwrap();
+    assert!(count(over) > 1_900_000, "{over}");
 }
 
 fn play_undelivered(brokers: &str) {
@@ -545,6 +581,47 @@ fn a_hook_is_told_the_same_with_figures() {
         assert!(error.to_string().ends_with(waits_for), "{error}");
     });
     heard.end(guard);
+}
+
+#[test]
+fn a_broker_that_never_says_a_word_is_named() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let heard = Heard::default();
+    let (layer, guard) = kafka(&address)
+        .shutdown_timeout(Duration::from_millis(300))
+        .on_error(heard.hook())
+        .build()
+        .unwrap();
+    with(layer, || {
+        overflow();
+        let error = heard.wait_for(DropReason::QueueFull);
+        let waits_for = error.loss().unwrap().waits_for().unwrap();
+        let text = format!("broker `{address}`, which has not answered since 20");
+        assert!(waits_for.starts_with(&text), "{waits_for}");
+    });
+    heard.end(guard);
+}
+
+#[test]
+fn what_a_report_says_is_not_told_again_and_what_comes_later_is_told_once() {
+    let heard = Heard::default();
+    let (layer, guard) = kafka("127.0.0.1:1").on_error(heard.hook()).build().unwrap();
+    with(layer, || {
+        tracing::error!("not delivered");
+        let report = guard.shutdown(Duration::from_millis(100));
+        assert_eq!(report.stats.dropped.get(DropReason::Shutdown), 1);
+        assert_eq!(heard.losses(), []);
+        for _late in 0..100 {
+            tracing::error!("late");
+        }
+    });
+    let error = heard.wait_for(DropReason::Shutdown);
+    assert!(
+        error.to_string().contains("bind the guard to a name"),
+        "{error}"
+    );
+    assert_eq!(heard.losses().len(), 1);
 }
 
 /// A layout that panics.
