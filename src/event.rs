@@ -93,10 +93,10 @@ pub(crate) use value::take_failures;
 pub(crate) use value::write_cut;
 pub(crate) use value::write_text;
 pub(crate) use written::Elsewhere;
+pub(crate) use written::plain_name;
 
 use builder::Given;
 use live::Live;
-use written::plain_name;
 use written::write_field;
 
 /// The most fields of one event that a layout is shown.

@@ -194,12 +194,11 @@ fn compare(records: &[Record], answers: &BTreeMap<String, u16>) -> Outcome<usize
 
 #[test]
 fn every_request_under_load_has_its_record_and_none_is_lost_at_the_end() -> Outcome<()> {
-    let (servers, _broker) = match env::var("KAFKA_BROKERS") {
-        Ok(servers) => (servers, None),
-        Err(_) => {
-            let broker = TestBroker::builder().start_blocking()?;
-            (broker.bootstrap(), Some(broker))
-        }
+    let (servers, _broker) = if let Ok(servers) = env::var("KAFKA_BROKERS") {
+        (servers, None)
+    } else {
+        let broker = TestBroker::builder().start_blocking()?;
+        (broker.bootstrap(), Some(broker))
     };
     let topic = format!("axum-{}", std::process::id());
     let mut consumer = Consumer::connect(&servers)?;

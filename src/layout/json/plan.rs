@@ -22,6 +22,7 @@ use crate::event::LogEvent;
 use crate::event::MESSAGE;
 use crate::event::MESSAGE_LIMIT;
 use crate::event::Value;
+use crate::event::plain_name;
 
 /// How many plans a thread keeps before they displace each other; a power of two.
 const PLANS: usize = 64;
@@ -244,7 +245,7 @@ impl Plan {
             if self.keys.len() > MAX_BYTES || self.fields.len() > MAX_FIELDS {
                 return;
             }
-            let name = field.name();
+            let name = plain_name(field.name());
             let start = self.keys.len();
             let mut bare = start..start;
             if name != MESSAGE {
