@@ -67,11 +67,16 @@ const ROWS: [Row; 36] = [
     row("seed", Event::A, seed_to_kafka),
     row("seed-file", Event::A, seed_to_file),
     row("seed-filtered", Event::A, seed_filtered),
+    row("seed-events", Event::A, seed_by_events),
+    row("off-new-span", Event::B_NEW, errors_only),
+    row("off-new-span-events", Event::B_NEW, errors_by_events),
     row("both", Event::A, seed_to_both),
     row("both-apart", Event::A, seed_to_both_apart),
     row("both-twin", Event::A, seed_beside_a_twin),
     row("default", Event::A, default_to_kafka),
     row("constant", Event::CONSTANT, seed_to_kafka),
+    row("seed-fields", Event::B, seed_to_kafka),
+    row("default-fields", Event::B, default_to_kafka),
     row("fields", Event::B, all_to_kafka),
     row("fields-outside", Event::B_OUTSIDE, all_to_kafka),
     row("fields-deep", Event::B_DEEP, all_to_kafka),
@@ -186,6 +191,29 @@ fn seed_to_kafka(values: &Values, event: Event) {
 fn seed_filtered(values: &Values, event: Event) {
     to_kafka(values, event, pattern(events::SEED), ALL_EVENTS, |kafka| {
         set(tracing_subscriber::registry().with(kafka.with_filter(LevelFilter::INFO)));
+    });
+}
+
+/// The same filter for events only.
+fn seed_by_events(values: &Values, event: Event) {
+    to_kafka(values, event, pattern(events::SEED), ALL_EVENTS, |kafka| {
+        let filter = tracing_kafka::events(LevelFilter::INFO);
+        set(tracing_subscriber::registry().with(kafka.with_filter(filter)));
+    });
+}
+
+/// Neither the event nor its span is taken.
+fn errors_only(values: &Values, event: Event) {
+    to_kafka(values, event, pattern(events::SEED), 0, |kafka| {
+        set(tracing_subscriber::registry().with(kafka.with_filter(LevelFilter::ERROR)));
+    });
+}
+
+/// The span is.
+fn errors_by_events(values: &Values, event: Event) {
+    to_kafka(values, event, pattern(events::SEED), 0, |kafka| {
+        let filter = tracing_kafka::events(LevelFilter::ERROR);
+        set(tracing_subscriber::registry().with(kafka.with_filter(filter)));
     });
 }
 

@@ -6,7 +6,7 @@ use std::hint::black_box;
 /// The pattern that the crate began with: time, level, message.
 pub(crate) const SEED: &str = "[%d{HH:mm:ss.SSS}] [%-4level] %msg%n";
 /// The pattern of a layer that was given none.
-pub(crate) const DEFAULT: &str = "%d{ISO8601} %-5p [%t] %c - %m";
+pub(crate) const DEFAULT: &str = "%d{ISO8601} %-5p [%t] %c - %spans%m";
 /// Prints all that [`Event::B`] has: microseconds, thread, target, spans, their fields, its fields.
 pub(crate) const ALL: &str = "%d{yyyy-MM-dd HH:mm:ss.SSSSSS} %p [%t] %c %x%X - %m %K%n";
 /// The length of the message of [`Event::A`].
