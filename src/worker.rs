@@ -99,7 +99,8 @@ pub(crate) fn spawn<T>(
 ///
 /// Bind it to a name that lives as long as the application logs; dropping it is
 /// [`shutdown`](Self::shutdown) with the layer's `shutdown_timeout` (5 seconds unless set), and
-/// `let _ = …` drops it at once.
+/// `let _ = …` drops it at once. In a `static` it is never dropped, and the last events are lost: put a
+/// `Mutex<Option<WorkerGuard>>` there, and `take` it at the end.
 #[must_use = "dropping the guard shuts the layer down"]
 pub struct WorkerGuard {
     /// Taken by `shutdown`.

@@ -1,7 +1,8 @@
 //! Signals are the application's: it gets those that it blocks and waits for, whatever layers it has built before.
 //!
 //! The mask of a process's threads is one for all tests of a binary, so the case runs in a child process.
-#![cfg(all(test, target_os = "linux"))]
+#![cfg(test)]
+#![cfg(target_os = "linux")]
 #![allow(
     unsafe_code,
     reason = "the standard library has no masks of signals, and waits for none"
@@ -162,6 +163,13 @@ fn check_masks() -> Vec<String> {
             continue;
         };
         if !name.starts_with("tracing-kafka") {
+            continue;
+        }
+        // The C library blocks these, too, while it starts or ends a thread: looked at again then.
+        if FAULTS
+            .iter()
+            .all(|signal| blocked & (1 << (signal - 1)) != 0)
+        {
             continue;
         }
         for signal in 1..32 {

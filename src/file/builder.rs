@@ -245,6 +245,7 @@ impl FileLayerBuilder {
             &self.destination,
             self.rolling,
             self.access,
+            self.is_synchronous,
             self.on_error.clone(),
         )?;
         if self.is_exclusive {
@@ -306,10 +307,11 @@ impl FileLayerBuilder {
         destination: &Destination,
         rolling: Rolling,
         access: Access,
+        is_synchronous: bool,
         hook: Option<ErrorHook>,
     ) -> Result<Beginning, BuildError> {
         match destination {
-            Destination::Stream(stream) => Ok(Beginning::of_stream(*stream)),
+            Destination::Stream(stream) => Beginning::of_stream(*stream, is_synchronous),
             Destination::File(path) => rolling.open_fixed(path, access, hook),
             Destination::Direct(pattern) => rolling.open_direct(pattern, access, hook),
         }
