@@ -28,6 +28,7 @@ use crate::error::BuildError;
 use crate::error::DeliveryError;
 use crate::layer::Appender;
 use crate::layer::Ending;
+use crate::layout::IntoLayout;
 use crate::layout::Layout;
 use crate::layout::PatternLayout;
 use crate::queue::Queue;
@@ -71,6 +72,8 @@ pub struct FileLayerBuilder {
     shutdown_timeout: Duration,
     drop_notice: bool,
     on_error: Option<ErrorHook>,
+    /// The first layout that could not be made.
+    refused: Option<BuildError>,
 }
 
 impl fmt::Debug for FileLayerBuilder {
@@ -109,13 +112,14 @@ impl FileLayerBuilder {
             shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
             drop_notice: false,
             on_error: None,
+            refused: None,
         }
     }
 
     /// Sets how events are rendered. Defaults to [`PatternLayout::default`]:
     /// `%d{ISO8601} %-5p [%t] %c - %m`.
-    pub fn layout(mut self, layout: impl Layout) -> Self {
-        self.layout = Some(Box::new(layout));
+    pub fn layout(mut self, layout: impl IntoLayout) -> Self {
+        self.layout = self.taken(layout);
         self
     }
 
@@ -124,16 +128,16 @@ impl FileLayerBuilder {
     /// not rolled by the layer that made it. Defaults to none.
     ///
     /// Of a pattern, what needs no event is of use here: `%d`, `%pid`, literals.
-    pub fn header(mut self, layout: impl Layout) -> Self {
-        self.frame.header = Some(Box::new(layout));
+    pub fn header(mut self, layout: impl IntoLayout) -> Self {
+        self.frame.header = self.taken(layout);
         self
     }
 
     /// Sets a text that every file ends with, rendered when the file is rolled or the layer shut down.
     /// It is no event, and is not counted. A file that another program has moved away gets none. Defaults
     /// to none.
-    pub fn footer(mut self, layout: impl Layout) -> Self {
-        self.frame.footer = Some(Box::new(layout));
+    pub fn footer(mut self, layout: impl IntoLayout) -> Self {
+        self.frame.footer = self.taken(layout);
         self
     }
 
@@ -237,9 +241,9 @@ impl FileLayerBuilder {
     /// # Errors
     ///
     /// [`BuildError::File`] when the path cannot be opened for appending, or is no file;
-    /// [`BuildError::Setting`] for a bad option; [`BuildError::Thread`] when the thread cannot be
+    /// [`BuildError::Setting`] for a bad option; [`BuildError::Pattern`] for a pattern that has a mistake; [`BuildError::Thread`] when the thread cannot be
     /// started.
-    pub fn build(self) -> Result<(FileLayer, WorkerGuard), BuildError> {
+    pub fn build(mut self) -> Result<(FileLayer, WorkerGuard), BuildError> {
         self.check()?;
         let beginning = Self::begin(
             &self.destination,
@@ -302,6 +306,12 @@ impl FileLayerBuilder {
         Ok((FileLayer { appender, shared }, guard))
     }
 
+    fn taken(&mut self, layout: impl IntoLayout) -> Option<Box<dyn Layout>> {
+        let made = layout.into_layout();
+        made.map_err(|refusal| self.refused.get_or_insert(refusal))
+            .ok()
+    }
+
     /// Opens what is written to first.
     fn begin(
         destination: &Destination,
@@ -317,7 +327,10 @@ impl FileLayerBuilder {
         }
     }
 
-    fn check(&self) -> Result<(), BuildError> {
+    fn check(&mut self) -> Result<(), BuildError> {
+        if let Some(refusal) = self.refused.take() {
+            return Err(refusal);
+        }
         check_buffer_memory(self.buffer_memory)?;
         self.overflow.check()?;
         let interval = self.flush_interval;

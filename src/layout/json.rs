@@ -201,6 +201,58 @@ impl JsonLayout {
         }
     }
 
+    /// The same with a member that each record has: begins a builder, with
+    /// [`JsonLayoutBuilder::field`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tracing_kafka::{JsonLayout, KafkaLayer};
+    ///
+    /// let layer = KafkaLayer::builder("localhost:9092", "log-message")
+    ///     .layout(JsonLayout::ecs().field("service.name", "orders").location(true))
+    ///     .build()?;
+    /// # drop(layer);
+    /// # Ok::<(), tracing_kafka::BuildError>(())
+    /// ```
+    #[expect(
+        single_use_lifetimes,
+        reason = "an anonymous one is not allowed in this place yet"
+    )]
+    pub fn field<'v>(
+        self,
+        name: impl Into<String>,
+        value: impl Into<Value<'v>>,
+    ) -> JsonLayoutBuilder {
+        self.to_builder().field(name, value)
+    }
+
+    /// The same with or without places in the source: begins a builder, with
+    /// [`JsonLayoutBuilder::location`].
+    pub fn location(self, location: bool) -> JsonLayoutBuilder {
+        self.to_builder().location(location)
+    }
+
+    /// The same with another host: begins a builder, with [`JsonLayoutBuilder::host`].
+    pub fn host(self, host: impl Into<String>) -> JsonLayoutBuilder {
+        self.to_builder().host(host)
+    }
+
+    /// The layout itself, so that a chain may end as every other does.
+    ///
+    /// # Errors
+    ///
+    /// None: it is built already.
+    pub fn build(self) -> Result<Self, BuildError> {
+        Ok(self)
+    }
+
+    fn to_builder(&self) -> JsonLayoutBuilder {
+        JsonLayoutBuilder {
+            settings: self.inner.settings.clone(),
+        }
+    }
+
     fn of(schema: JsonSchema) -> Self {
         Self {
             inner: Settings::new(schema).put_together(),
@@ -217,7 +269,9 @@ impl Default for JsonLayout {
 impl Layout for JsonLayout {
     #[inline]
     fn render(&self, event: &LogEvent<'_>, out: &mut Vec<u8>) {
-        let Inner { parts, fingerprint } = &*self.inner;
+        let Inner {
+            parts, fingerprint, ..
+        } = &*self.inner;
         if !plan::push(*fingerprint, parts, event, out) {
             for part in parts {
                 part.push(event, out);

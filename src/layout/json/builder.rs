@@ -21,6 +21,8 @@ const MAX_CONSTANTS: usize = 16 * 1024;
 /// A layout that is put together.
 #[derive(Debug)]
 pub(super) struct Inner {
+    /// What it was made of: a layout can be built on.
+    pub(super) settings: Settings,
     pub(super) parts: Vec<Part>,
     pub(super) fingerprint: u64,
 }
@@ -107,7 +109,11 @@ impl Settings {
             process,
             fields: &self.fields,
         });
-        Arc::new(Inner { parts, fingerprint })
+        Arc::new(Inner {
+            settings: self.clone(),
+            parts,
+            fingerprint,
+        })
     }
 
     fn check_host(&self) -> Result<(), BuildError> {
