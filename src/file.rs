@@ -13,6 +13,7 @@ mod archive;
 mod archivist;
 mod builder;
 mod compress;
+mod console;
 mod doorbell;
 mod fsync;
 mod lines;
@@ -180,11 +181,18 @@ impl FileLayer {
     }
 
     /// Begins a layer that writes to the standard output, between the application's own prints.
+    ///
+    /// Lines wait while the application holds [`stdout().lock()`](std::io::Stdout::lock), and nobody who logs
+    /// does, save of a [`synchronous`](FileLayerBuilder::synchronous) layer. Held for more than a second, it
+    /// is told as an error. A shutdown waits for it for half of its time; then lines are written all the same,
+    /// after what the application has written so far. Where that cannot be done, on Windows, they are
+    /// dropped and counted.
     pub fn stdout() -> FileLayerBuilder {
         FileLayerBuilder::new(Destination::Stream(Stream::Stdout))
     }
 
-    /// Begins a layer that writes to standard error, between the application's own prints.
+    /// Begins a layer that writes to standard error, between the application's own prints; as
+    /// [`stdout`](Self::stdout).
     pub fn stderr() -> FileLayerBuilder {
         FileLayerBuilder::new(Destination::Stream(Stream::Stderr))
     }

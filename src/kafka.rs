@@ -11,11 +11,15 @@ use crate::config::Idempotence;
 use crate::config::KafkaOptions;
 use crate::config::KafkaSettings;
 use crate::config::OverflowPolicy;
+use crate::config::Sasl;
+use crate::config::SecurityProtocol;
+use crate::config::Tls;
 use crate::error::BuildError;
 use crate::layer::Appender;
 use crate::layer::Ending;
 use crate::layer::Parts;
 use crate::layer::forward_layer;
+use crate::layout::IntoLayout;
 use crate::layout::Layout;
 use crate::layout::PatternLayout;
 use crate::queue::Queue;
@@ -35,7 +39,7 @@ mod lane;
 mod partitioner;
 mod producer;
 mod retry;
-mod security;
+mod servers;
 mod wire;
 
 use accumulator::Accumulator;
@@ -45,6 +49,7 @@ pub use partitioner::Partitioner;
 use partitioner::Router;
 use producer::Bell;
 use producer::Producer;
+pub use servers::Servers;
 use wire::Compressor;
 
 /// The name of the producer's thread.
@@ -83,16 +88,16 @@ forward_layer!(KafkaLayer);
 impl KafkaLayer {
     /// Begins a layer that sends to `topic` of the cluster that `servers` belong to.
     ///
-    /// Each server is `host:port`, or a comma list of them: any few brokers of the cluster. Neither
+    /// `servers` is a text or a list of texts, each `host:port` or a comma list of them: any few brokers of
+    /// the cluster. Neither
     /// this nor [`build`](KafkaLayerBuilder::build) contacts them. Kafka property
     /// `bootstrap.servers`, which takes their place; then they may be none: `[""; 0]`.
-    pub fn builder(
-        servers: impl IntoIterator<Item: Into<String>>,
+    pub fn builder<Form: ?Sized>(
+        servers: impl Servers<Form>,
         topic: impl Into<String>,
     ) -> KafkaLayerBuilder {
-        let servers = servers.into_iter().map(Into::into).collect();
         KafkaLayerBuilder {
-            options: KafkaOptions::new(servers, topic.into()),
+            options: KafkaOptions::new(servers.into_servers(), topic.into()),
             layout: None,
             parts: Parts::default(),
             partitioner: None,
@@ -130,8 +135,8 @@ impl fmt::Debug for KafkaLayerBuilder {
 impl KafkaLayerBuilder {
     /// Sets how events are rendered. Defaults to [`PatternLayout::default`]:
     /// `%d{ISO8601} %-5p [%t] %c - %m`.
-    pub fn layout(mut self, layout: impl Layout) -> Self {
-        self.layout = Some(Box::new(layout));
+    pub fn layout(mut self, layout: impl IntoLayout) -> Self {
+        self.layout = self.options.taken(layout.into_layout());
         self
     }
 
@@ -143,27 +148,25 @@ impl KafkaLayerBuilder {
     /// without `%` is a constant. Without this records have no key.
     ///
     /// ```
-    /// # use tracing_kafka::{KafkaLayer, PatternLayout};
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tracing_kafka::KafkaLayer;
     /// let builder = KafkaLayer::builder(["localhost:9092"], "log-message")
-    ///     .key(PatternLayout::new("%X{tenant}")?)
-    ///     .header("service", PatternLayout::new("orders")?)
-    ///     .header("level", PatternLayout::new("%p")?);
+    ///     .key("%X{tenant}")
+    ///     .header("service", "orders")
+    ///     .header("level", "%p");
     /// # let _ = builder;
-    /// # Ok(())
-    /// # }
     /// ```
-    pub fn key(mut self, layout: impl Layout) -> Self {
-        self.parts.key = Some(Box::new(layout));
+    pub fn key(mut self, layout: impl IntoLayout) -> Self {
+        self.parts.key = self.options.taken(layout.into_layout());
         self
     }
 
     /// Adds a header to each record: its value is what `layout` renders, cut at 32 KiB. Headers keep
     /// the order of these calls, and a name, of 1 to 255 bytes without control characters, may stand
     /// twice.
-    pub fn header(mut self, name: impl Into<String>, layout: impl Layout) -> Self {
+    pub fn header(mut self, name: impl Into<String>, layout: impl IntoLayout) -> Self {
         self.options.header_names.push(name.into());
-        self.parts.headers.push(Box::new(layout));
+        let layout = self.options.taken(layout.into_layout());
+        self.parts.headers.extend(layout);
         self
     }
 
@@ -433,6 +436,39 @@ impl KafkaLayerBuilder {
         for (name, value) in properties {
             self.options.set_property(name.as_ref(), value.as_ref());
         }
+        self
+    }
+
+    /// Sets how connections are secured: with TLS or without, with SASL or without. It has to match
+    /// the listener that the servers' addresses belong to; nothing else is tried.
+    ///
+    /// Kafka property `security.protocol`. Defaults to [`SecurityProtocol::Plaintext`].
+    pub fn security_protocol(mut self, protocol: SecurityProtocol) -> Self {
+        self.options.security.protocol = protocol;
+        self
+    }
+
+    /// Sets the credentials for [`SecurityProtocol::SaslPlaintext`] and
+    /// [`SecurityProtocol::SaslSsl`]. With another protocol, and beside `sasl.jaas.config`, they are an
+    /// error of [`build`](Self::build).
+    ///
+    /// While a broker refuses them, health is [`Misconfigured`](crate::Health::Misconfigured), and
+    /// they are tried again every 30 seconds.
+    ///
+    /// Kafka properties `sasl.mechanism` and `sasl.jaas.config`. Defaults to none.
+    pub fn sasl(mut self, sasl: Sasl) -> Self {
+        self.options.security.sasl = Some(sasl);
+        self
+    }
+
+    /// Sets whom to trust and what certificate to show, for [`SecurityProtocol::Ssl`] and
+    /// [`SecurityProtocol::SaslSsl`]; with another protocol that is an error of
+    /// [`build`](Self::build). Replaces what properties set before.
+    ///
+    /// Kafka properties `ssl.truststore.*`, `ssl.keystore.*` and `ssl.enabled.protocols`. Defaults to
+    /// [`Tls::new`]: the system's certificates, and none to show.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.options.security.tls = tls;
         self
     }
 

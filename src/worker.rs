@@ -132,7 +132,8 @@ fn start<T>(
 /// [`shutdown`](Self::shutdown) with the layer's `shutdown_timeout` (5 seconds unless set), and
 /// `let _ = …` drops it at once. What could not be delivered by then is told as
 /// [`on_error`](crate::KafkaLayerBuilder::on_error) says, by default on standard error; so is, once, that
-/// events come after it.
+/// events come after it. In a `static` it is never dropped, and the last
+/// events are lost: put a `Mutex<Option<WorkerGuard>>` there, and `take` it at the end.
 #[must_use = "dropping the guard shuts the layer down"]
 pub struct WorkerGuard {
     /// Taken by `shutdown`.

@@ -1,6 +1,7 @@
 //! How batches are compressed: the codecs that are compiled in, their levels, and what is refused.
 
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use crate::error::BuildError;
 
@@ -26,6 +27,15 @@ pub enum Compression {
     /// LZ4 makes of log lines, for about three times its work. Brokers and readers since Kafka 2.1.
     #[cfg(feature = "zstd")]
     Zstd,
+}
+
+/// By its name in Kafka: `lz4`.
+impl FromStr for Compression {
+    type Err = BuildError;
+
+    fn from_str(name: &str) -> Result<Self, BuildError> {
+        Self::parse("compression.type", name)
+    }
 }
 
 impl Default for Compression {

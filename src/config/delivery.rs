@@ -1,5 +1,7 @@
 //! How sure a delivery is: acknowledgements, idempotence, batches in flight, and how they combine.
 
+use std::str::FromStr;
+
 use crate::error::BuildError;
 
 /// Above this a broker would not recognise every batch that comes again.
@@ -18,6 +20,26 @@ pub enum Acks {
     /// Nobody confirms anything: what was written to the socket counts as delivered. Turns
     /// idempotence off, as [`Leader`](Self::Leader) does.
     None,
+}
+
+/// By its value in Kafka: `all`, `-1`, `1` or `0`.
+impl FromStr for Acks {
+    type Err = BuildError;
+
+    fn from_str(value: &str) -> Result<Self, BuildError> {
+        Self::parse("acks", value)
+    }
+}
+
+impl Acks {
+    pub(super) fn parse(name: &str, value: &str) -> Result<Self, BuildError> {
+        match value {
+            "all" | "-1" => Ok(Self::All),
+            "1" => Ok(Self::Leader),
+            "0" => Ok(Self::None),
+            _ => Err(BuildError::setting(name, value, "`all`, `-1`, `1` or `0`")),
+        }
+    }
 }
 
 /// Whether the broker recognises batches that come again, so that retries neither double nor

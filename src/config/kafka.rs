@@ -198,6 +198,12 @@ impl KafkaOptions {
         }
     }
 
+    /// What was made of a setter's argument; a refusal is told by [`check`](Self::check).
+    pub(crate) fn taken<T>(&mut self, made: Result<T, BuildError>) -> Option<T> {
+        made.map_err(|refusal| self.refused.get_or_insert(refusal))
+            .ok()
+    }
+
     /// Sets a property by its Kafka name; a refusal is told by [`check`](Self::check).
     pub(crate) fn set_property(&mut self, name: &str, value: &str) {
         if let Err(refusal) = property::apply(self, name, value) {

@@ -93,7 +93,32 @@ macro_rules! value_from {
 }
 
 value_from! {
-    i32 => I64, i64 => I64, u32 => U64, u64 => U64, i128 => I128, u128 => U128, f64 => F64, bool => Bool,
+    i8 => I64, i16 => I64, i32 => I64, i64 => I64, u8 => U64, u16 => U64, u32 => U64, u64 => U64,
+    i128 => I128, u128 => U128, f32 => F64, f64 => F64, bool => Bool,
+}
+
+impl From<isize> for Value<'_> {
+    fn from(value: isize) -> Self {
+        i64::try_from(value).map_or(Self::I64(i64::MAX), Self::I64)
+    }
+}
+
+impl From<usize> for Value<'_> {
+    fn from(value: usize) -> Self {
+        u64::try_from(value).map_or(Self::U64(u64::MAX), Self::U64)
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(value: &'a String) -> Self {
+        Self::Str(value)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Bytes(value)
+    }
 }
 
 impl<'a> From<&'a (dyn Error + 'static)> for Value<'a> {

@@ -27,6 +27,7 @@ use crate::config::check_buffer_memory;
 use crate::error::BuildError;
 use crate::layer::Appender;
 use crate::layer::Ending;
+use crate::layout::IntoLayout;
 use crate::layout::Layout;
 use crate::layout::PatternLayout;
 use crate::queue::Queue;
@@ -82,6 +83,8 @@ pub struct FileLayerBuilder {
     shutdown_timeout: Duration,
     drop_notice: bool,
     on_error: Option<ErrorHook>,
+    /// The first layout that could not be made.
+    refused: Option<BuildError>,
 }
 
 impl fmt::Debug for FileLayerBuilder {
@@ -120,13 +123,14 @@ impl FileLayerBuilder {
             shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
             drop_notice: false,
             on_error: None,
+            refused: None,
         }
     }
 
     /// Sets how events are rendered. Defaults to [`PatternLayout::default`]:
     /// `%d{ISO8601} %-5p [%t] %c - %m`.
-    pub fn layout(mut self, layout: impl Layout) -> Self {
-        self.layout = Some(Box::new(layout));
+    pub fn layout(mut self, layout: impl IntoLayout) -> Self {
+        self.layout = self.taken(layout);
         self
     }
 
@@ -135,16 +139,16 @@ impl FileLayerBuilder {
     /// not rolled by the layer that made it. Defaults to none.
     ///
     /// Of a pattern, what needs no event is of use here: `%d`, `%pid`, literals.
-    pub fn header(mut self, layout: impl Layout) -> Self {
-        self.frame.header = Some(Box::new(layout));
+    pub fn header(mut self, layout: impl IntoLayout) -> Self {
+        self.frame.header = self.taken(layout);
         self
     }
 
     /// Sets a text that every file ends with, rendered when the file is rolled or the layer shut down.
     /// It is no event, and is not counted. A file that another program has moved away gets none. Defaults
     /// to none.
-    pub fn footer(mut self, layout: impl Layout) -> Self {
-        self.frame.footer = Some(Box::new(layout));
+    pub fn footer(mut self, layout: impl IntoLayout) -> Self {
+        self.frame.footer = self.taken(layout);
         self
     }
 
@@ -256,18 +260,18 @@ impl FileLayerBuilder {
     /// # Errors
     ///
     /// [`BuildError::File`] when the path cannot be opened for appending, or is no file;
-    /// [`BuildError::Setting`] for a bad option; [`BuildError::Thread`] when the thread cannot be
-    /// started.
-    pub fn build(self) -> Result<(FileLayer, WorkerGuard), BuildError> {
+    /// [`BuildError::Setting`] for a bad option; [`BuildError::Pattern`] for a pattern that has a mistake;
+    /// [`BuildError::Thread`] when the thread cannot be started.
+    pub fn build(mut self) -> Result<(FileLayer, WorkerGuard), BuildError> {
         self.check()?;
-        let reporter = Reporter::new(
-            "tracing-kafka".to_owned(),
-            self.destination.name(),
-            Duration::MAX,
-            ThreadRole::File,
-            self.on_error,
-        );
-        let beginning = Self::begin(&self.destination, self.rolling, self.access, &reporter)?;
+        let reporter = reporter(self.destination.name(), self.on_error);
+        let beginning = Self::begin(
+            &self.destination,
+            self.rolling,
+            self.access,
+            self.is_synchronous,
+            &reporter,
+        )?;
         if self.is_exclusive {
             beginning.check_exclusive()?;
         }
@@ -320,21 +324,31 @@ impl FileLayerBuilder {
         Ok((FileLayer { appender, shared }, guard))
     }
 
+    fn taken(&mut self, layout: impl IntoLayout) -> Option<Box<dyn Layout>> {
+        let made = layout.into_layout();
+        made.map_err(|refusal| self.refused.get_or_insert(refusal))
+            .ok()
+    }
+
     /// Opens what is written to first.
     fn begin(
         destination: &Destination,
         rolling: Rolling,
         access: Access,
+        is_synchronous: bool,
         reporter: &Reporter,
     ) -> Result<Beginning, BuildError> {
         match destination {
-            Destination::Stream(stream) => Ok(Beginning::of_stream(*stream)),
+            Destination::Stream(stream) => Beginning::of_stream(*stream, is_synchronous),
             Destination::File(path) => rolling.open_fixed(path, access, reporter),
             Destination::Direct(pattern) => rolling.open_direct(pattern, access, reporter),
         }
     }
 
-    fn check(&self) -> Result<(), BuildError> {
+    fn check(&mut self) -> Result<(), BuildError> {
+        if let Some(refusal) = self.refused.take() {
+            return Err(refusal);
+        }
         check_buffer_memory(self.buffer_memory)?;
         self.overflow.check()?;
         let interval = self.flush_interval;
@@ -359,6 +373,17 @@ impl FileLayerBuilder {
         }
         Ok(())
     }
+}
+
+/// Where the trouble of a layer that writes to `place` is handed in.
+fn reporter(place: String, hook: Option<ErrorHook>) -> Reporter {
+    Reporter::new(
+        "tracing-kafka".to_owned(),
+        place,
+        Duration::MAX,
+        ThreadRole::File,
+        hook,
+    )
 }
 
 fn default_layout() -> Box<dyn Layout> {

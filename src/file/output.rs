@@ -7,6 +7,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use super::archivist::Job;
+use super::console::Console;
 use super::log_file::LogFile;
 use super::log_file::Standing;
 use super::log_file::Start;
@@ -24,7 +25,7 @@ pub(super) const IDLE_LOOK_EVERY: Duration = Duration::from_millis(800);
 /// What a layer writes to.
 #[derive(Debug)]
 pub(super) enum Output {
-    Stream(Stream),
+    Stream(Console),
     File(Box<FileOutput>),
 }
 
@@ -66,14 +67,14 @@ impl Output {
     /// What errors call it.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::Stream(stream) => stream.name().to_owned(),
+            Self::Stream(console) => console.stream().name().to_owned(),
             Self::File(output) => format!("`{}`", output.file.path().display()),
         }
     }
 
     pub(super) fn stream(&self) -> Option<Stream> {
         match self {
-            Self::Stream(stream) => Some(*stream),
+            Self::Stream(console) => Some(console.stream()),
             Self::File(_) => None,
         }
     }
@@ -94,8 +95,23 @@ impl Output {
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Stream(stream) => stream.write(bytes),
+            Self::Stream(console) => console.write(bytes),
             Self::File(output) => output.write(bytes),
+        }
+    }
+
+    /// Whether nothing is wrong but that the application holds the lock of a stream, and not for long.
+    pub(super) fn is_just_held(&self) -> bool {
+        match self {
+            Self::Stream(console) => console.is_just_held(),
+            Self::File(_) => false,
+        }
+    }
+
+    /// The time is over at `end`.
+    pub(super) fn end_by(&mut self, end: Instant) {
+        if let Self::Stream(console) = self {
+            console.end_by(end);
         }
     }
 
@@ -199,6 +215,11 @@ impl Output {
             Self::Stream(_) | Self::File(_) => Found::Same,
         }
     }
+}
+
+/// Whether the application holds the lock of a stream.
+pub(super) fn is_held(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 impl FileOutput {

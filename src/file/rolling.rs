@@ -12,6 +12,7 @@ use super::archive::FileIndex;
 use super::archive::Limits;
 use super::archivist::Archivist;
 use super::compress;
+use super::console::Console;
 use super::log_file::LogFile;
 use super::log_file::Start;
 use super::name::NamePattern;
@@ -174,12 +175,13 @@ pub(super) struct Beginning {
 }
 
 impl Beginning {
-    pub(super) fn of_stream(stream: Stream) -> Self {
-        Self {
-            output: Output::Stream(stream),
+    pub(super) fn of_stream(stream: Stream, is_synchronous: bool) -> Result<Self, BuildError> {
+        let console = Console::open(stream, is_synchronous).map_err(BuildError::thread)?;
+        Ok(Self {
+            output: Output::Stream(console),
             start: None,
             roll_now: false,
-        }
+        })
     }
 
     /// Refuses a file that another one writes to.

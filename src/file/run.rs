@@ -84,6 +84,9 @@ impl Run {
             // The flushes first: what they wait for was queued before they were asked for.
             self.flushes.extend(mailbox.take_flushes());
             let shutdown = mailbox.shutdown_deadline();
+            if let (Some(end), Some(writer)) = (shutdown, &mut *self.shared.lock()) {
+                writer.end_by(end);
+            }
             let outcome = self.round();
             match (outcome, shutdown) {
                 (Some(_), Some(end)) => {
@@ -139,7 +142,9 @@ impl Run {
             Err(error) => {
                 self.shared.set_trouble(true);
                 self.reporter.unwell(error.to_string());
-                writer.tell(&error);
+                if !writer.output().is_just_held() {
+                    writer.tell(&error);
+                }
                 // A stream, or what a link leads to.
                 let is_pipe = writer.output().handle().is_none();
                 self.is_closed = is_pipe && error.kind() == io::ErrorKind::BrokenPipe;

@@ -32,6 +32,24 @@ impl Stream {
         }
     }
 
+    /// Writes a part of `bytes` although the application holds the lock, after what it has written so far and
+    /// not what is in its buffer.
+    #[cfg(unix)]
+    pub(super) fn write_past_lock(self, bytes: &[u8]) -> io::Result<usize> {
+        use std::os::fd::AsFd as _;
+        let handle = match self {
+            Self::Stdout => io::stdout().as_fd().try_clone_to_owned(),
+            Self::Stderr => io::stderr().as_fd().try_clone_to_owned(),
+        }?;
+        std::fs::File::from(handle).write(bytes)
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unused_self, reason = "there is no way there")]
+    pub(super) fn write_past_lock(self, _bytes: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// Writes a part of `bytes`, with the lock that the application's own prints take, so that neither
     /// stands in the middle of the other's lines.
     pub(super) fn write(self, bytes: &[u8]) -> io::Result<usize> {

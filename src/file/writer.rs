@@ -1,6 +1,7 @@
 //! From the queue into the file, one round at a time: a round that fails leaves all for the next one.
 
 use std::fmt;
+use std::fmt::Write as _;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
@@ -17,6 +18,7 @@ use super::lines::Lines;
 use super::log_file::Start;
 use super::output::Found;
 use super::output::Output;
+use super::output::is_held;
 use super::roll::Rolled;
 use super::roll::changed_folder;
 use crate::event::LogEvent;
@@ -27,6 +29,7 @@ use crate::queue::Merge;
 use crate::queue::Queue;
 use crate::stats::DeliveryError;
 use crate::stats::Health;
+use crate::stats::Observe as _;
 use crate::sys::Timestamp;
 
 /// How much is gathered before a write.
@@ -124,6 +127,10 @@ impl Writer {
         self.output.end(deadline);
     }
 
+    pub(super) fn end_by(&mut self, end: Instant) {
+        self.output.end_by(end);
+    }
+
     pub(super) fn output(&self) -> &Output {
         &self.output
     }
@@ -135,7 +142,11 @@ impl Writer {
     /// Tells of a write that failed.
     pub(super) fn tell(&mut self, error: &io::Error) {
         self.queue.ledger.set_health(Health::Retrying);
-        let text = format!("cannot write to {}: {error}", self.output.name());
+        let mut text = format!("cannot write to {}: {error}", self.output.name());
+        if is_held(error) && self.output.stream().is_some() {
+            let stats = self.queue.stats();
+            let _infallible = write!(text, ", and {} lines wait", stats.queued + stats.in_flight);
+        }
         self.report("file", text);
     }
 

@@ -224,16 +224,18 @@ impl JsonLayout {
         }
     }
 
-    /// Adds a member that each record has: [`JsonLayoutBuilder::field`] for this layout.
+    /// The same with a member that each record has: begins a builder, with
+    /// [`JsonLayoutBuilder::field`].
     ///
     /// # Examples
     ///
     /// ```
-    /// use tracing_kafka::JsonLayout;
+    /// use tracing_kafka::{JsonLayout, KafkaLayer};
     ///
-    /// let layout = JsonLayout::ecs()
-    ///     .field("service.name", "orders")
+    /// let layer = KafkaLayer::builder("localhost:9092", "log-message")
+    ///     .layout(JsonLayout::ecs().field("service.name", "orders").location(true))
     ///     .build()?;
+    /// # drop(layer);
     /// # Ok::<(), tracing_kafka::BuildError>(())
     /// ```
     #[expect(
@@ -245,20 +247,30 @@ impl JsonLayout {
         name: impl Into<String>,
         value: impl Into<Value<'v>>,
     ) -> JsonLayoutBuilder {
-        self.with().field(name, value)
+        self.to_builder().field(name, value)
     }
 
-    /// Sets whether records say where the event is: [`JsonLayoutBuilder::location`] for this layout.
+    /// The same with or without places in the source: begins a builder, with
+    /// [`JsonLayoutBuilder::location`].
     pub fn location(self, location: bool) -> JsonLayoutBuilder {
-        self.with().location(location)
+        self.to_builder().location(location)
     }
 
-    /// Sets the `host` of GELF: [`JsonLayoutBuilder::host`] for this layout.
+    /// The same with another host: begins a builder, with [`JsonLayoutBuilder::host`].
     pub fn host(self, host: impl Into<String>) -> JsonLayoutBuilder {
-        self.with().host(host)
+        self.to_builder().host(host)
     }
 
-    fn with(&self) -> JsonLayoutBuilder {
+    /// The layout itself, so that a chain may end as every other does.
+    ///
+    /// # Errors
+    ///
+    /// None: it is built already.
+    pub fn build(self) -> Result<Self, BuildError> {
+        Ok(self)
+    }
+
+    fn to_builder(&self) -> JsonLayoutBuilder {
         JsonLayoutBuilder {
             settings: self.inner.settings.clone(),
         }

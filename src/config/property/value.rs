@@ -36,12 +36,7 @@ pub(super) fn set_max_block(
 }
 
 pub(super) fn acks(name: &str, value: &str) -> Result<Acks, BuildError> {
-    match value {
-        "all" | "-1" => Ok(Acks::All),
-        "1" => Ok(Acks::Leader),
-        "0" => Ok(Acks::None),
-        _ => Err(BuildError::setting(name, value, "`all`, `-1`, `1` or `0`")),
-    }
+    Acks::parse(name, value)
 }
 
 pub(super) fn idempotence(name: &str, value: &str) -> Result<Idempotence, BuildError> {

@@ -23,10 +23,10 @@ const MAX_CONSTANTS: usize = 16 * 1024;
 /// A layout that is put together.
 #[derive(Debug)]
 pub(super) struct Inner {
+    /// What it was made of: a layout can be built on.
+    pub(super) settings: Settings,
     pub(super) parts: Vec<Part>,
     pub(super) fingerprint: u64,
-    /// What it was put together from.
-    pub(super) settings: Settings,
 }
 
 /// What was set; the builder of the layout wraps it.
@@ -134,11 +134,10 @@ impl Settings {
             process,
             fields: &self.fields,
         });
-        let settings = self.clone();
         Arc::new(Inner {
+            settings: self.clone(),
             parts,
             fingerprint,
-            settings,
         })
     }
 
