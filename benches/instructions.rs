@@ -56,7 +56,7 @@ const fn row(name: &'static str, event: Event, run: fn(&Values, Event)) -> Row {
     Row { name, event, run }
 }
 
-const ROWS: [Row; 36] = [
+const ROWS: [Row; 41] = [
     row("loop", Event::NOTHING, no_subscriber),
     row("no-subscriber", Event::A, no_subscriber),
     row("no-op", Event::A, no_op),
