@@ -276,8 +276,13 @@ impl Control {
         }
         let done = self.mailbox.flush().ok_or(FlushError::WorkerGone)?;
         self.queue.wake_worker();
-        done.wait_until(deadline)
-            .unwrap_or(Err(FlushError::Timeout { after: timeout }))
+        let outcome = done.wait_until(deadline);
+        let desk = &self.reporter.desk;
+        if desk.has_hook() {
+            // A hook that is quick has heard by then what went wrong on the way.
+            desk.wait_until_told(deadline.min(Instant::now() + PATIENCE));
+        }
+        outcome.unwrap_or(Err(FlushError::Timeout { after: timeout }))
     }
 
     fn shutdown(&self, timeout: Duration, is_dropped: bool) -> ShutdownReport {

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::sync::Arc;
+use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::OnceLock;
@@ -58,6 +59,7 @@ pub(super) struct Desk {
     busy_since: AtomicU64,
     is_unwell: AtomicBool,
     post: Mutex<Post>,
+    was_told: Condvar,
     pub(super) ended: Signal<()>,
 }
 
@@ -71,6 +73,9 @@ pub(super) enum Outlet {
 #[derive(Debug, Default)]
 struct Post {
     reports: VecDeque<DeliveryError>,
+    /// How many reports were handed in, and how many of them are told or left out.
+    handed_in: u64,
+    done: u64,
     refusal: Option<String>,
     waits_for: Option<String>,
     /// What keeps the layer from writing, and since when.
@@ -135,6 +140,7 @@ impl Reporter {
                 busy_since: AtomicU64::new(0),
                 is_unwell: AtomicBool::new(false),
                 post: Mutex::default(),
+                was_told: Condvar::new(),
                 ended: Signal::default(),
             }),
         }
@@ -150,7 +156,9 @@ impl Reporter {
         let mut post = self.desk.post();
         if post.reports.len() >= MAX_WAITING {
             post.reports.pop_front();
+            post.done += 1;
         }
+        post.handed_in += 1;
         post.reports.push_back(error);
         drop(post);
         self.desk.wake();
@@ -221,6 +229,28 @@ impl Desk {
     pub(super) fn take(&self) -> (VecDeque<DeliveryError>, Option<End>) {
         let mut post = self.post();
         (std::mem::take(&mut post.reports), post.end)
+    }
+
+    /// A report was told.
+    pub(super) fn one_is_told(&self) {
+        self.post().done += 1;
+        self.was_told.notify_all();
+    }
+
+    /// Waits until what was handed in before is told, or until `deadline`.
+    pub(super) fn wait_until_told(&self, deadline: Instant) {
+        let mut post = self.post();
+        let mark = post.handed_in;
+        while post.done < mark && post.end.is_none() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            (post, _) = self
+                .was_told
+                .wait_timeout(post, left)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     pub(super) fn refusal(&self) -> Option<String> {

@@ -75,6 +75,7 @@ impl Teller {
             let (reports, end) = self.desk.take();
             for report in reports {
                 self.tell_trouble(&report);
+                self.desk.one_is_told();
             }
             if let Some(end) = end {
                 self.finish(end);
