@@ -29,13 +29,16 @@
 //! # The way of an event
 //!
 //! ```text
-//!  application thread                                │  thread "tracing-kafka"
-//!                                                    │
-//!  info!(…) ─► filter ─► layer                       │
-//!    room in the queue?    ── no ─► OverflowPolicy   │
-//!    layout ─► this thread's buffer                  │
-//!    append to this thread's shard of the queue ─────┼─► batch per partition ─► compress once ─► send
-//!                                                    │     acknowledged │ again │ dropped, with a reason
+//!  application thread                               │  thread "tracing-kafka"
+//!                                                   │
+//!  info!(…) ─► filter ─► layer                      │
+//!    room in the queue?    ── no ─► OverflowPolicy  │
+//!    layout ─► this thread's buffer                 │
+//!    append to this thread's shard of the queue ────┼─► batch per partition
+//!                                                   │     ─► compress once ─► send
+//!                                                   │       acknowledged
+//!                                                   │       again
+//!                                                   │       dropped, with a reason
 //! ```
 //!
 //! Every event ends in exactly one counter of [`Stats`]; at every moment

@@ -28,7 +28,8 @@
 //! # }
 //! # let error = Failure("payment refused", Some(Box::new(Failure("limit reached", None))));
 //! let event = LogEvent::builder()
-//!     .instant(UNIX_EPOCH + Duration::new(1_351_866_842, 123_456_789)) // 2012-11-02, 14:34:02 UTC
+//!     // 2012-11-02, 14:34:02 UTC
+//!     .instant(UNIX_EPOCH + Duration::new(1_351_866_842, 123_456_789))
 //!     .level(Level::WARN)
 //!     .target("shop::orders::cart")
 //!     .location(Some("shop::orders::cart"), Some("src/orders/cart.rs"), Some(42))
@@ -41,15 +42,17 @@
 //!     .field("error", Value::Error(&error)) // "payment refused", because of "limit reached"
 //!     .build();
 //!
-//! let layout = PatternLayout::builder("%d %-5p [%t] %c{1.} (%X{user}) %m%n%ex").zone("UTC").build()?;
+//! let layout = PatternLayout::builder("%d %-5p [%t] %c{1.} (%X{user}) %m%n%ex")
+//!     .zone("UTC")
+//!     .build()?;
 //! let mut out = Vec::new();
 //! layout.render(&event, &mut out);
 //! assert_eq!(
 //!     String::from_utf8_lossy(&out),
-//!     r#"2012-11-02 14:34:02,123 WARN  [main] s::o::cart (bob) card "4711" declined amount=12.5
-//! payment refused
-//! Caused by: limit reached
-//! "#
+//!     "2012-11-02 14:34:02,123 WARN  [main] s::o::cart (bob) \
+//!      card \"4711\" declined amount=12.5\n\
+//!      payment refused\n\
+//!      Caused by: limit reached\n"
 //! );
 //! # Ok::<(), tracing_kafka::PatternError>(())
 //! ```
@@ -457,7 +460,9 @@
 //! use tracing_kafka::{Escape, Layout, LogEvent, PatternLayout};
 //!
 //! # fn main() -> Result<(), tracing_kafka::PatternError> {
-//! let event = LogEvent::builder().message("no user `eve\n12:00 INFO all is well\u{1b}[0m`").build();
+//! let event = LogEvent::builder()
+//!     .message("no user `eve\n12:00 INFO all is well\u{1b}[0m`")
+//!     .build();
 //! let print = |pattern, escape| {
 //!     let layout = PatternLayout::builder(pattern).escape(escape).build()?;
 //!     let mut out = Vec::new();

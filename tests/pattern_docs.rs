@@ -126,7 +126,8 @@ impl Error for Failure {
 fn render(layout: &PatternLayout) -> String {
     let error = Failure("payment refused", Some(Box::new(Failure("limit reached", None))));
     let event = LogEvent::builder()
-        .instant(UNIX_EPOCH + Duration::new(1_351_866_842, 123_456_789)) // 2012-11-02, 14:34:02 UTC
+        // 2012-11-02, 14:34:02 UTC
+        .instant(UNIX_EPOCH + Duration::new(1_351_866_842, 123_456_789))
         .level(Level::WARN)
         .target("shop::orders::cart")
         .location(Some("shop::orders::cart"), Some("src/orders/cart.rs"), Some(42))

@@ -24,8 +24,8 @@ use crate::queue::Frame;
 /// struct ByFirstByte;
 ///
 /// impl Partitioner for ByFirstByte {
-///     fn partition(&self, _: &str, key: Option<&[u8]>, _: &[u8], partitions: i32) -> Option<i32> {
-///         key?.first().map(|byte| i32::from(*byte) % partitions)
+///     fn partition(&self, _: &str, key: Option<&[u8]>, _: &[u8], count: i32) -> Option<i32> {
+///         key?.first().map(|byte| i32::from(*byte) % count)
 ///     }
 /// }
 /// # assert_eq!(ByFirstByte.partition("t", Some(b"\x05"), b"", 3), Some(2));

@@ -24,7 +24,8 @@ use crate::error::BuildError;
 ///     .header("at", PatternLayout::builder("%d").zone("UTC"));
 /// let (_layer, _guard) = builder.build()?;
 ///
-/// let error = KafkaLayer::builder("localhost:9092", "log-message").layout("%q").build().unwrap_err();
+/// let builder = KafkaLayer::builder("localhost:9092", "log-message").layout("%q");
+/// let error = builder.build().unwrap_err();
 /// assert_eq!(error.to_string(), "unknown conversion word `%q` at byte 0");
 /// # Ok::<(), tracing_kafka::BuildError>(())
 /// ```
