@@ -112,8 +112,8 @@ fn json_begins_with_its_schema_and_takes_fields_at_once() {
         .build()
         .unwrap()
         .field("b", 1.5_f32);
-    assert_eq!(json(more.clone())["a"], true);
-    assert_eq!(json(more)["b"], 1.5);
+    assert_eq!(json(more.clone())["labels"]["a"], true);
+    assert_eq!(json(more)["labels"]["b"], 1.5);
 }
 
 #[test]
