@@ -38,7 +38,8 @@ use tracing_subscriber::registry::LookupSpan;
 /// use tracing_subscriber::filter::LevelFilter;
 /// use tracing_subscriber::prelude::*;
 ///
-/// let (layer, records) = MemoryLayer::new(PatternLayout::new("[%level] (%X{request_id}) %m")?);
+/// let layout = PatternLayout::new("[%level] (%X{request_id}) %m")?;
+/// let (layer, records) = MemoryLayer::new(layout);
 /// let layer = layer.with_filter(events(LevelFilter::ERROR));
 /// let _default = tracing_subscriber::registry().with(layer).set_default();
 ///
@@ -81,7 +82,8 @@ impl<F> EventsFilter<F> {
     ///
     /// let (layer, records) = MemoryLayer::new(PatternLayout::new("%spans%m")?);
     /// let filter = events(LevelFilter::WARN).spans(LevelFilter::DEBUG);
-    /// let _default = tracing_subscriber::registry().with(layer.with_filter(filter)).set_default();
+    /// let layer = layer.with_filter(filter);
+    /// let _default = tracing_subscriber::registry().with(layer).set_default();
     ///
     /// let _query = tracing::debug_span!("query", rows = 3).entered();
     /// tracing::warn!("slow");
