@@ -90,6 +90,7 @@ pub use schema::JsonSchema;
 ///   written by that name, outside of `labels`, if the value is of its type: a keyword takes all, a number
 ///   or a boolean also a text that is exactly one, a date an ISO 8601 text, an `ip` an address. What
 ///   does not fit, fields that are objects or places, and keys that the layout writes itself are labels.
+///   An event that has a name (`name: "order.placed"`) has it as `event.action`, if no field is called so.
 ///   In the name of a label `_` takes the place of `.`, `*`, `\`, `"`, `[` and `]`, as
 ///   [Elastic's loggers](https://github.com/elastic/ecs-logging) and agents do it.
 /// * Logstash: `[` and `]` become `_`, as Logstash reads

@@ -370,3 +370,25 @@ fn a_record_inside_of_a_record_is_one_as_well() {
     assert_eq!(inner["fields"]["a"], 1);
     assert_eq!(records[0]["fields"]["a"], 2);
 }
+
+#[test]
+fn the_name_of_an_event_is_its_action_in_ecs() {
+    let records = logged(JsonSchema::Ecs, false, || {
+        let span = tracing::info_span!("request", event.action = "of span", id = 7);
+        for _ in 0..2 {
+            tracing::info!(name: "order.placed", order = 1, "placed");
+            span.in_scope(|| tracing::info!(name: "order.placed", "placed"));
+            tracing::info!(name: "order.placed", { event.action = "mine" }, "placed");
+            tracing::info!(order = 1, "placed");
+        }
+    });
+    assert_eq!(records.len(), 8);
+    for round in records.chunks(4) {
+        assert_eq!(round[0]["event.action"], "order.placed");
+        assert_eq!(round[0]["labels"]["order"], 1);
+        assert_eq!(round[1]["event.action"], "order.placed");
+        assert_eq!(round[1]["labels"]["event_action"], "of span");
+        assert_eq!(round[2]["event.action"], "mine");
+        assert!(round[3].get("event.action").is_none());
+    }
+}

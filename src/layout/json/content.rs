@@ -37,6 +37,9 @@ const PATH_LIMIT: usize = 30 * 1024;
 /// The most bytes of a span's name.
 const NAME_LIMIT: usize = 1024;
 
+/// The field of ECS that the name of an event is.
+const ACTION: &str = "event.action";
+
 /// How the fields and the spans are shown.
 #[derive(Debug)]
 pub(super) struct Content {
@@ -104,10 +107,11 @@ impl Content {
         kind_of(name).filter(is_free)
     }
 
-    /// Whether `event` has a field of ECS by its own name.
+    /// Whether `event` has a field of ECS by its own name, or a name itself.
     fn has_tops(&self, event: &LogEvent<'_>) -> bool {
         let mut has_tops = false;
         if self.tops.is_some() {
+            has_tops = event.name().is_some();
             event.fields(&mut |name, _| has_tops |= self.top_kind(name).is_some());
         }
         has_tops
@@ -159,6 +163,12 @@ impl Content {
         let begin = out.len();
         let end = begin + FIELDS_LIMIT + MERGED_LIMIT;
         let mut tops = Careful::new(rules, end);
+        if let Some(name) = event.name()
+            && self.top_kind(ACTION).is_some()
+        {
+            let action = (Kind::Text, Value::Str(name));
+            tops.push_as(out, Origin::Event, ACTION, action, limit);
+        }
         event.fields(&mut |name, value| {
             if let Some(kind) = self.top_kind(name) {
                 tops.push_as(out, Origin::Event, name, (kind, value), limit);

@@ -221,6 +221,7 @@ impl Plan {
             });
             if let Part::Content(content, _) = part {
                 self.make_keys(content, metadata);
+                self.is_fine &= content.tops.is_none() || event.name().is_none();
             }
         }
         self.text_end = self.text.len();
