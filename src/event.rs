@@ -357,7 +357,7 @@ impl<'a> LogEvent<'a> {
     #[inline]
     pub fn write_message(&self, out: &mut Vec<u8>) {
         match &self.source {
-            Source::Live(live) => live::write_message(live.event, out),
+            Source::Live(live) => live::write_message(live.event, false, out),
             Source::Given(given) => {
                 if let Some(message) = given.message {
                     Value::Str(message).write_to(out, MESSAGE_LIMIT);
@@ -443,21 +443,36 @@ impl<'a> LogEvent<'a> {
     /// which the event names them. Unescaped.
     #[inline]
     pub(crate) fn write_message_and_fields(&self, elsewhere: &Elsewhere, out: &mut Vec<u8>) {
-        if let Source::Live(live) = &self.source
-            && live.event.metadata().fields().len() == 1
-        {
-            // Nearly always the message; if it is another field, nothing is written.
-            let start = out.len();
-            live::write_lone_message(live.event, out);
-            if out.len() != start {
-                return;
-            }
+        if self.may_have_fields() {
+            return self.write_all_fields(elsewhere, out);
         }
-        self.write_all_fields(elsewhere, out);
+        let start = out.len();
+        self.write_lone_message(out);
+        if out.len() == start {
+            self.write_all_fields(elsewhere, out);
+        }
+    }
+
+    /// Whether there may be fields beside the message. If not, the one that there is may still be another.
+    #[inline]
+    pub(crate) fn may_have_fields(&self) -> bool {
+        match &self.source {
+            Source::Live(live) => live.event.metadata().fields().len() != 1,
+            Source::Given(given) => !given.fields.is_empty(),
+        }
+    }
+
+    /// Appends the message, unless it is an error, whose sources have to be shown with it.
+    #[inline]
+    pub(crate) fn write_lone_message(&self, out: &mut Vec<u8>) {
+        match &self.source {
+            Source::Live(live) => live::write_message(live.event, true, out),
+            Source::Given(_) => self.write_message(out),
+        }
     }
 
     #[inline(never)]
-    fn write_all_fields(&self, elsewhere: &Elsewhere, out: &mut Vec<u8>) {
+    pub(crate) fn write_all_fields(&self, elsewhere: &Elsewhere, out: &mut Vec<u8>) {
         match &self.source {
             Source::Live(live) => {
                 let has_more = elsewhere.error && self.max_fields() > 1;

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::cell::OnceCell;
 use std::error::Error;
 use std::fmt;
+use std::fmt::Write as _;
 
 use tracing::Event;
 use tracing::Metadata;
@@ -19,6 +20,7 @@ use super::Source;
 use super::spans::SpanContext;
 use super::value::Value;
 use super::value::floor_boundary;
+use super::value::write_contained;
 use super::value::write_debug;
 use super::written::Elsewhere;
 use super::written::plain_name;
@@ -199,25 +201,24 @@ impl<'a> LogEvent<'a> {
 
 /// Appends the value of the field `message`; of the last one, should there be several.
 #[inline]
-pub(super) fn write_message(event: &Event<'_>, out: &mut Vec<u8>) {
+pub(super) fn write_message(event: &Event<'_>, leaves_errors: bool, out: &mut Vec<u8>) {
     let start = out.len();
-    event.record(&mut MessageVisitor::<false> { out, start });
-}
-
-/// The same with the sources of a message that is an error.
-#[inline]
-pub(super) fn write_lone_message(event: &Event<'_>, out: &mut Vec<u8>) {
-    let start = out.len();
-    event.record(&mut MessageVisitor::<true> { out, start });
+    event.record(&mut MessageVisitor {
+        out,
+        start,
+        leaves_errors,
+    });
 }
 
 /// Writes the message; the other fields cost it a comparison of their names.
-struct MessageVisitor<'a, const SOURCES: bool> {
+struct MessageVisitor<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
+    /// Whether nothing is written of a message that is an error.
+    leaves_errors: bool,
 }
 
-impl<const SOURCES: bool> MessageVisitor<'_, SOURCES> {
+impl MessageVisitor<'_> {
     #[inline]
     fn begin(&mut self) {
         if self.out.len() != self.start {
@@ -232,13 +233,13 @@ impl<const SOURCES: bool> MessageVisitor<'_, SOURCES> {
     }
 }
 
-impl<const SOURCES: bool> Visit for MessageVisitor<'_, SOURCES> {
+impl Visit for MessageVisitor<'_> {
     /// What nearly every message is: `format_args!`, whose `Debug` is its text.
     #[inline]
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == MESSAGE {
             self.begin();
-            write_debug(self.out, MESSAGE_LIMIT, value);
+            write_contained(self.out, MESSAGE_LIMIT, |w| write!(w, "{value:?}"));
         }
     }
 
@@ -253,9 +254,7 @@ impl<const SOURCES: bool> Visit for MessageVisitor<'_, SOURCES> {
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
         if field.name() == MESSAGE {
             self.begin();
-            if SOURCES {
-                write_value(self.out, MESSAGE, Value::Error(value));
-            } else {
+            if !self.leaves_errors {
                 Value::Error(value).write_to(self.out, MESSAGE_LIMIT);
             }
         }

@@ -258,7 +258,11 @@ pub(crate) fn write_debug(out: &mut Vec<u8>, limit: usize, value: &dyn fmt::Debu
 }
 
 /// Runs `format` on a bounded writer and contains whatever a user's `Debug` or `Display` does.
-#[inline]
+#[expect(
+    clippy::inline_always,
+    reason = "a call and its spills cost each message 7 instructions"
+)]
+#[inline(always)]
 pub(crate) fn write_contained(
     out: &mut Vec<u8>,
     limit: usize,

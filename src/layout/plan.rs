@@ -345,8 +345,14 @@ impl Head {
         }
         let start = out.len();
         match &self.fields {
+            Some(fields) if event.may_have_fields() => event.write_all_fields(fields, out),
             None => event.write_message(out),
-            Some(fields) => event.write_message_and_fields(fields, out),
+            Some(fields) => {
+                event.write_lone_message(out);
+                if out.len() == start {
+                    event.write_all_fields(fields, out);
+                }
+            }
         }
         if self.checks {
             escape_from(out, start);
