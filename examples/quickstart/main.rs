@@ -16,6 +16,7 @@ use tracing_kafka::FileLayer;
 use tracing_kafka::KafkaLayer;
 use tracing_kafka::PatternLayout;
 use tracing_kafka::WorkerGuard;
+use tracing_kafka::events;
 use tracing_kafka_broker::TestBroker;
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::filter::FilterExt as _;
@@ -34,8 +35,8 @@ const TOPIC: &str = "log-message";
 const FILE: &str = "logs/quickstart.log";
 /// Log4j's pattern from the configuration that this example takes over.
 const KAFKA_PATTERN: &str = "[%d{HH:mm:ss.SSS}] [%-4level] %msg%n";
-/// Beside it: process, thread, names of the spans, and their fields.
-const FILE_PATTERN: &str = "%d %-5p %pid [%t] %c %x - %m %X%n";
+/// Beside it: process, thread, and the spans with their fields.
+const FILE_PATTERN: &str = "%d %-5p %pid [%t] %c - %spans%m%n";
 /// How many of the file's lines are shown.
 const LAST_LINES: usize = 5;
 /// Nothing here waits longer for the other side.
@@ -98,10 +99,11 @@ fn run(follow: bool) -> Result<bool, Box<dyn Error>> {
     let file_end = FileEnd::find(FILE)?;
     let (tally, offered) = Tally::new(env!("CARGO_CRATE_NAME"));
 
-    // Each layer has a filter of its own: what one leaves out the others may take.
+    // Each layer has a filter of its own: what one leaves out the others may take. `events` leaves spans
+    // alone, so that an ERROR has the fields of those around it.
     tracing_subscriber::registry()
-        .with(kafka.with_filter(LevelFilter::ERROR))
-        .with(file.with_filter(for_file))
+        .with(kafka.with_filter(events(LevelFilter::ERROR)))
+        .with(file.with_filter(events(for_file)))
         .with(tally.with_filter(LevelFilter::INFO.or(for_tally)))
         .try_init()?;
 
