@@ -29,7 +29,9 @@ use tracing_subscriber::registry::LookupSpan;
 /// well, whatever their level: those of an `EnvFilter`'s directives, `[request{id=7}]=debug`, say.
 ///
 /// It wraps any filter: `LevelFilter`, `Targets`, `EnvFilter`, `filter_fn`, several of them joined by `and`,
-/// `or` and `not`, `reload::Layer`. [`spans`](EventsFilter::spans) sets another level than INFO.
+/// `or` and `not`, `reload::Layer`. [`spans`](EventsFilter::spans) sets another level than INFO. A filter that
+/// looks at the spans around an event, as one of `dynamic_filter_fn` may, sees those that pass here, and so
+/// more of them than it would alone.
 ///
 /// # Examples
 ///
