@@ -406,7 +406,8 @@ fn a_layer_whose_thread_hangs_in_a_write_is_told_of_all_the_same() {
     let undelivered = child.line();
     let text = "not delivered when the guard was dropped";
     assert!(undelivered.contains(text), "{undelivered}");
-    let waits = "waits for standard output, which has not taken what is written to it since 20";
+    // On a busy machine it may be between two attempts.
+    let waits = "waits for standard output";
     assert!(undelivered.contains(waits), "{undelivered}");
     child.end();
 }
